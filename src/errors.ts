@@ -1,0 +1,164 @@
+/**
+ * Every error that leaves the gate, in one table. A code never changes its meaning.
+ *
+ * `message` is safe for clients: it quotes no payload and no address. `hint` says what to do next. Protocols map
+ * `sqlstate` and `severity` to their native form. The cause goes to the log, never to the client.
+ */
+
+export interface ErrorEntry {
+  readonly severity: 'ERROR' | 'FATAL';
+  /** PostgreSQL SQLSTATE (Appendix A of its manual); other protocols map from it. */
+  readonly sqlstate: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export const errors = {
+  BG_POLICY_BLOCKED: {
+    severity: 'ERROR',
+    sqlstate: '42501',
+    message: 'blocked by policy',
+    hint: 'Ask the owner of the named rule, or run `policy explain` with this statement.',
+  },
+  BG_POLICY_NEEDS_APPROVAL: {
+    severity: 'ERROR',
+    sqlstate: '42501',
+    message: 'needs approval, and approvals are not available on this gate yet',
+    hint: 'Ask one of the named approvers to run the statement.',
+  },
+  BG_STATEMENT_UNPARSABLE: {
+    severity: 'ERROR',
+    sqlstate: '42601',
+    message: 'the gate cannot parse this statement, so it cannot decide it',
+    hint: 'Check the syntax; statements that PostgreSQL itself could not parse are refused here.',
+  },
+  BG_STATEMENT_TOO_LARGE: {
+    severity: 'ERROR',
+    sqlstate: '54001',
+    message: 'the statement is larger or more deeply nested than the gate analyses',
+    hint: 'Split the statement, pass values as parameters, or use COPY.',
+  },
+  BG_FEATURE_REFUSED: {
+    severity: 'ERROR',
+    sqlstate: '0A000',
+    message: 'the gate does not pass this protocol feature',
+    hint: 'FunctionCall and replication are refused unless a policy names them.',
+  },
+  BG_PROTOCOL_VIOLATION: {
+    severity: 'FATAL',
+    sqlstate: '08P01',
+    message: 'malformed or unexpected protocol message',
+    hint: 'Check the client library; the session was closed.',
+  },
+  BG_MESSAGE_TOO_LARGE: {
+    severity: 'FATAL',
+    sqlstate: '08P01',
+    message: 'protocol message exceeds the limit of the gate',
+    hint: 'Raise the limit in the configuration if this size is intended.',
+  },
+  BG_AUTH_FAILED: {
+    severity: 'FATAL',
+    sqlstate: '28P01',
+    message: 'authentication failed',
+    hint: 'Check user name and password for the gate (not those of the target).',
+  },
+  BG_AUTH_TIMEOUT: {
+    severity: 'FATAL',
+    sqlstate: '57014',
+    message: 'authentication took too long',
+    hint: 'The client must complete the handshake within the configured time.',
+  },
+  BG_TLS_REQUIRED: {
+    severity: 'FATAL',
+    sqlstate: '28000',
+    message: 'this listener requires TLS',
+    hint: 'Connect with sslmode=require or stricter.',
+  },
+  BG_UNKNOWN_CONNECTION: {
+    severity: 'FATAL',
+    sqlstate: '3D000',
+    message: 'no such connection on this gate',
+    hint: 'The database name selects the connection; ask for the list of names.',
+  },
+  BG_TARGET_UNREACHABLE: {
+    severity: 'FATAL',
+    sqlstate: '08001',
+    message: 'the target cannot be reached',
+    hint: 'The gate log names the cause; check the target host, port and TLS settings.',
+  },
+  BG_TARGET_AUTH_FAILED: {
+    severity: 'FATAL',
+    sqlstate: '08004',
+    message: 'the target did not accept the credential of the gate',
+    hint: 'Check the `credential` of this connection in the configuration.',
+  },
+  BG_TARGET_LOST: {
+    severity: 'FATAL',
+    sqlstate: '08006',
+    message: 'the connection to the target was lost',
+    hint: 'Reconnect; an open transaction was rolled back by the target.',
+  },
+  BG_TARGET_PROTOCOL: {
+    severity: 'FATAL',
+    sqlstate: '08P01',
+    message: 'the target sent something that the gate does not understand',
+    hint: 'The session was closed so that nothing passes unmasked.',
+  },
+  BG_CATALOG_UNAVAILABLE: {
+    severity: 'ERROR',
+    sqlstate: '55000',
+    message: 'the catalog of the target cannot be read, so masks cannot be applied',
+    hint: 'The credential of the gate needs to read pg_catalog.',
+  },
+  BG_MASK_FAILED: {
+    severity: 'FATAL',
+    sqlstate: '58000',
+    message: 'a result could not be masked',
+    hint: 'The session was closed so that nothing passes unmasked.',
+  },
+  BG_ROW_TOO_LARGE_TO_MASK: {
+    severity: 'FATAL',
+    sqlstate: '54000',
+    message: 'a row larger than a slot holds a masked column whose type has no mask of equal length',
+    hint: 'Select the large and the masked column in separate statements.',
+  },
+  BG_ENCODING_REFUSED: {
+    severity: 'FATAL',
+    sqlstate: '0A000',
+    message: 'this client encoding cannot be masked safely',
+    hint: 'Use UTF8 or a single-byte encoding.',
+  },
+  BG_AUDIT_UNAVAILABLE: {
+    severity: 'FATAL',
+    sqlstate: '58030',
+    message: 'the audit record could not be written, so the statement was not run',
+    hint: 'Check space and permissions of the audit directory.',
+  },
+  BG_TOO_MANY_CONNECTIONS: {
+    severity: 'FATAL',
+    sqlstate: '53300',
+    message: 'too many connections to the gate',
+    hint: 'Close idle clients or raise the limit.',
+  },
+  BG_SHUTTING_DOWN: {
+    severity: 'FATAL',
+    sqlstate: '57P01',
+    message: 'terminating connection because the gate is shutting down',
+    hint: 'Reconnect; another gate or the restarted one will answer.',
+  },
+  BG_INTERNAL: {
+    severity: 'FATAL',
+    sqlstate: 'XX000',
+    message: 'internal error of the gate',
+    hint: 'The session was closed; the gate log holds the cause.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errors;
+
+/** The fault of a peer or of the environment, as a value that names its code. Bugs of ours are plain `Error`s. */
+export interface Fault {
+  readonly code: ErrorCode;
+  /** For the log; may name hosts and files, never payloads or secrets. */
+  readonly detail: string;
+}
