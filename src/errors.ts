@@ -38,6 +38,12 @@ export const errors = {
     message: 'the statement is larger or more deeply nested than the gate analyses',
     hint: 'Split the statement, pass values as parameters, or use COPY.',
   },
+  BG_UNKNOWN_NAME: {
+    severity: 'ERROR',
+    sqlstate: '26000',
+    message: 'no such prepared statement or portal',
+    hint: 'Prepare it again; it may have been closed or its transaction has ended.',
+  },
   BG_FEATURE_REFUSED: {
     severity: 'ERROR',
     sqlstate: '0A000',
@@ -73,6 +79,12 @@ export const errors = {
     sqlstate: '28000',
     message: 'this listener requires TLS',
     hint: 'Connect with sslmode=require or stricter.',
+  },
+  BG_PARAMETER_REFUSED: {
+    severity: 'FATAL',
+    sqlstate: '0A000',
+    message: 'the gate does not pass this startup parameter',
+    hint: 'Remove it from the connection string or from `options`.',
   },
   BG_UNKNOWN_CONNECTION: {
     severity: 'FATAL',
@@ -139,6 +151,30 @@ export const errors = {
     sqlstate: '53300',
     message: 'too many connections to the gate',
     hint: 'Close idle clients or raise the limit.',
+  },
+  BG_SECRET_UNAVAILABLE: {
+    severity: 'FATAL',
+    sqlstate: '58000',
+    message: 'a secret that the gate needs cannot be read',
+    hint: 'The gate log names the variable, file or program; check that it is there, readable and not empty.',
+  },
+  BG_CONTROL_NOT_FOUND: {
+    severity: 'ERROR',
+    sqlstate: '42704',
+    message: 'no such path on the control port',
+    hint: 'Known paths are /healthz, /readyz and /metrics.',
+  },
+  BG_CONTROL_METHOD: {
+    severity: 'ERROR',
+    sqlstate: '42501',
+    message: 'this method is not allowed here',
+    hint: 'Use GET or HEAD.',
+  },
+  BG_CONTROL_REQUEST: {
+    severity: 'ERROR',
+    sqlstate: '08P01',
+    message: 'the request is malformed, too large, too slow or for another host',
+    hint: 'Send a plain GET without a body, addressed to localhost or to an IP address.',
   },
   BG_SHUTTING_DOWN: {
     severity: 'FATAL',

@@ -79,6 +79,12 @@ export interface Permit {
   readonly [permitBrand]: true;
 }
 
+/** Who can approve. Any `needed` members of these groups. */
+export interface Approvers {
+  readonly groups: readonly string[];
+  readonly needed: number;
+}
+
 export interface Decision {
   readonly outcome: Outcome;
   /** Rules that made the outcome; empty where a default did. */
@@ -89,6 +95,8 @@ export interface Decision {
   readonly message: string;
   /** Present exactly if outcome is `allow`. */
   readonly permit: Permit | null;
+  /** Of every approve rule that decided, if the outcome is `approve`; each entry must be satisfied. */
+  readonly approvers?: readonly Approvers[];
 }
 
 /** What a mask does to a value. Order of strength: null, redact, stars, hash, keep_first/keep_last/email. */

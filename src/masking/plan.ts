@@ -91,11 +91,16 @@ export interface KernelResult {
  *
  * `run` masks the whole row messages in bytes[start, end) in place. Output is written from `outputStart` (at most
  * `start`; the gap is headroom for masks longer than their values) and never overtakes the input, so no second
- * buffer is needed. The result object is reused between runs.
+ * buffer is needed. Headroom is used only when it is needed: the result says where output starts, which is `start`
+ * while no value grew. The result object is reused between runs. Bytes of a row that was refused may be overwritten.
  */
 export interface Kernel {
   readonly plan: MaskPlan;
-  run(bytes: Uint8Array, start: number, end: number, outputStart: number): KernelResult;
+  /**
+   * `first`: the range begins the result, so that with the HEADER option its first row holds names, which pass. Left out,
+   * a header row is masked like any other. (The header of binary COPY is recognised wherever it stands.)
+   */
+  run(bytes: Uint8Array, start: number, end: number, outputStart: number, first?: boolean): KernelResult;
   /** A masker for one row message that is larger than a slot; see {@link RowStream}. */
   openRowStream(): RowStream;
 }

@@ -1,0 +1,78 @@
+/** Lineage of ordinary statements and the mask plan of a result. Both are cached per statement by the gateway. */
+import { buildCatalog, type CatalogRow } from '../src/protocols/postgres/catalogBuild.ts';
+import { type ParseSql, searchPathOf } from '../src/protocols/postgres/catalog.ts';
+import { lineageOf } from '../src/protocols/postgres/lineage.ts';
+import { columnMasks } from '../src/protocols/postgres/maskIndex.ts';
+import { buildMaskPlan, shapeOfLineage } from '../src/protocols/postgres/maskPlan.ts';
+import { loadParser, parseSql } from '../src/protocols/postgres/parse.ts';
+import { strongerMask } from '../src/policy/strength.ts';
+
+export const name = 'lineage';
+
+const statements = {
+  'point query': 'SELECT id, name, ssn FROM customers WHERE id = $1',
+  'join with star': 'SELECT c.*, o.note, upper(o.note) FROM customers c JOIN orders o ON o.customer_id = c.id',
+  'CTE, window, CASE':
+    'WITH t AS (SELECT *, row_number() OVER (PARTITION BY customer_id ORDER BY id) AS r FROM orders) ' +
+    'SELECT c.name, t.note, coalesce(t.total, 0), CASE WHEN t.r > 1 THEN t.note END FROM t JOIN customers c ON c.id = t.customer_id',
+};
+
+const parse: ParseSql = (sql) => {
+  const parsed = parseSql(sql);
+  return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
+};
+
+/** A catalog of `count` tables of 12 text columns, and the two that the statements use. */
+function catalogOf(count: number) {
+  const columns = ['id', 'customer_id', 'name', 'ssn', 'email', 'note', 'total', 'a', 'b', 'c', 'd', 'e'];
+  const tables = ['customers', 'orders', ...Array.from({ length: count }, (_, n) => `filler_${n}`)];
+  const rows: CatalogRow[] = tables.flatMap((_, at) =>
+    columns.map((column, n): CatalogRow => [String(20_000 + at), String(n + 1), column, '25', '', null]),
+  );
+  const built = buildCatalog(
+    {
+      relations: tables.map((table, at) => [String(20_000 + at), 'public', table, 'r']),
+      columns: rows,
+      types: [['25', 'pg_catalog', 'text', 'b', 'S', '0', '0', '0']],
+      builtins: ['upper', 'row_number'].map((builtin): CatalogRow => [builtin, 'f', null, '1']),
+    },
+    parse,
+  );
+  if ('fault' in built) throw new Error(built.fault.detail);
+  return built;
+}
+
+export async function tasks(): Promise<{ name: string; fn: () => void }[]> {
+  await loadParser();
+  const catalog = catalogOf(1000);
+  const path = searchPathOf('public', 'bench', '');
+  const rules = {
+    columns: [{ rule: 'p/ssn', schema: '*', table: 'customers', column: 'ssn', mask: { kind: 'redact' } }],
+    values: [],
+    customDetectors: [],
+  } as const;
+  const index = columnMasks(catalog, rules, strongerMask);
+  const list: { name: string; fn: () => void }[] = [];
+  for (const [title, sql] of Object.entries(statements)) {
+    const ast = parse(sql)?.[0];
+    list.push({ name: `lineage: ${title}`, fn: () => void lineageOf(ast, catalog, path) });
+    const lineage = lineageOf(ast, catalog, path);
+    const input = {
+      shape: shapeOfLineage(lineage),
+      lineage,
+      index,
+      values: rules.values,
+      customDetectors: rules.customDetectors,
+      strongerMask,
+      encoding: 'utf8',
+      rowFormat: 'data_row',
+      copy: null,
+      hashKey: new Uint8Array(32),
+      catalogIsFresh: false,
+    } as const;
+    list.push({ name: `mask plan: ${title}`, fn: () => void buildMaskPlan(input) });
+  }
+  list.push({ name: 'mask index: 1,002 tables', fn: () => void columnMasks(catalog, rules, strongerMask) });
+  list.push({ name: 'catalog: 1,002 tables', fn: () => void catalogOf(1000) });
+  return list;
+}

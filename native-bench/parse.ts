@@ -1,0 +1,42 @@
+/** Statement analysis: parsing and walking, against a hit in the cache by exact text and by skeleton. */
+import { analyzeBytes } from '../src/protocols/postgres/facts.ts';
+import { fingerprintOf, loadParser, parseBytes } from '../src/protocols/postgres/parse.ts';
+import { StatementCache } from '../src/protocols/postgres/statementCache.ts';
+
+export const name = 'parse';
+
+const point =
+  'SELECT abalance, filler FROM pgbench_accounts WHERE aid = 123456 AND bid BETWEEN 10 AND 20 AND ssn <> 1;';
+const report = `WITH recent AS (SELECT o.customer_id, sum(o.total) AS total FROM orders o
+  WHERE o.placed_at > now() - interval '30 days' GROUP BY o.customer_id)
+  SELECT c.id, c.name, c.email, r.total, rank() OVER (PARTITION BY c.country ORDER BY r.total DESC)
+  FROM customers c JOIN recent r ON r.customer_id = c.id LEFT JOIN payments p ON p.customer_id = c.id
+  WHERE c.status IN ('active', 'trial') AND EXISTS (SELECT 1 FROM notes n WHERE n.customer_id = c.id) LIMIT 100`;
+/** Varies in length as keys do, so that no lookup sees the same text twice in a row. */
+const distinct = 1024;
+
+export async function tasks(): Promise<{ name: string; fn: () => void }[]> {
+  await loadParser();
+  const pointBytes = Buffer.from(point);
+  const reportBytes = Buffer.from(report);
+  const cache = new StatementCache();
+  // Read by position, so the exact text is what the cache keeps.
+  const exactBytes = Buffer.from(point.replace(';', ' ORDER BY 1'));
+  cache.analyze(exactBytes, 0, exactBytes.length);
+  const literals = Array.from({ length: distinct }, (_, i) => Buffer.from(point.replace('123456', String(i * 97))));
+  let turn = 0;
+  return [
+    { name: 'parse: point query', fn: () => void parseBytes(pointBytes, 0, pointBytes.length) },
+    { name: 'fingerprint: point query', fn: () => void fingerprintOf(point) },
+    { name: 'analyze: point query', fn: () => void analyzeBytes(pointBytes, 0, pointBytes.length) },
+    { name: 'analyze: report', fn: () => void analyzeBytes(reportBytes, 0, reportBytes.length) },
+    { name: 'cache: exact text, 100 bytes', fn: () => void cache.lookup(exactBytes, 0, exactBytes.length) },
+    {
+      name: 'cache: other literals, 100 bytes',
+      fn: () => {
+        const text = literals[turn++ % distinct];
+        cache.analyze(text, 0, text.length);
+      },
+    },
+  ];
+}

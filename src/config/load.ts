@@ -1,0 +1,133 @@
+/** Reads `blastgate.yaml` once: everything that is wrong with it, or a complete and frozen configuration. */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+import { checkDocument, itemPaths, warnings } from './checks.ts';
+import { completeConfig } from './complete.ts';
+import type { Config } from './config.ts';
+import { readDocument } from './document.ts';
+import type { ConfigDocument } from './document.ts';
+import { explainIssue, faultAt, issueFaults } from './faults.ts';
+import type { ConfigFault, KeyPath } from './faults.ts';
+import { configSchema } from './schema.ts';
+
+export type ConfigResult =
+  | { readonly config: Config; /** Sentences for the log. */ readonly warnings: readonly string[] }
+  | { readonly faults: readonly ConfigFault[] };
+
+/** What loading needs of the world. `files` defaults to the file system. */
+export interface LoadDeps {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly files?: ConfigFiles;
+}
+
+export interface ConfigFiles {
+  readFile(path: string): Promise<string>;
+  /** null: there is no such file, or it cannot be reached. `mode` as in stat(2). */
+  stat(path: string): Promise<{ readonly kind: 'file' | 'directory' | 'other'; readonly mode: number } | null>;
+}
+
+/** The text of a configuration. Pure: looks at no file and no environment. `file` names it and anchors its paths. */
+export function parseConfig(text: string, file: string): ConfigResult {
+  return validate(readDocument(text, file));
+}
+
+/** Reads and checks the file at `path`, the files that it names and the environment variables that it needs. */
+export async function loadConfig(path: string, deps: LoadDeps): Promise<ConfigResult> {
+  const files = deps.files ?? systemFiles;
+  let text: string;
+  try {
+    text = await files.readFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const message = `the configuration cannot be read (${reason}); check the path and its permissions`;
+    return { faults: [{ file: path, line: 1, column: 1, path: '', message }] };
+  }
+  const document = readDocument(text, path);
+  const result = validate(document);
+  const world = await checkWorld(document, files, deps.env);
+  const faults = [...('faults' in result ? result.faults : []), ...world.faults].sort(byPlace);
+  if ('faults' in result || faults.length > 0) return { faults };
+  return { config: result.config, warnings: [...result.warnings, ...world.warnings] };
+}
+
+function validate(document: ConfigDocument): ConfigResult {
+  if (document.faults.length > 0) return { faults: document.faults };
+  const parsed = configSchema.safeParse(document.raw, { error: explainIssue });
+  const faults = checkDocument(document);
+  if (!parsed.success) faults.push(...issueFaults(document, configSchema, parsed.error.issues));
+  if (!parsed.success || faults.length > 0) return { faults: faults.sort(byPlace) };
+  const config = completeConfig(parsed.data, document.file);
+  return { config, warnings: warnings(config) };
+}
+
+function byPlace(a: ConfigFault, b: ConfigFault): number {
+  return a.line - b.line || a.column - b.column;
+}
+
+/** Something outside the file that a key of it names. */
+interface Mention {
+  readonly path: KeyPath;
+  readonly kind: 'env' | 'file' | 'directory';
+  /** Whether others on the machine must not read it. */
+  readonly private: boolean;
+}
+
+async function checkWorld(
+  document: ConfigDocument,
+  files: ConfigFiles,
+  env: LoadDeps['env'],
+): Promise<{ faults: ConfigFault[]; warnings: string[] }> {
+  const faults: ConfigFault[] = [];
+  const notes: string[] = [];
+  const directory = dirname(resolve(document.file));
+  for (const mention of mentions(document)) {
+    const value = document.valueAt(mention.path);
+    if (typeof value !== 'string' || value === '') continue;
+    if (mention.kind === 'env') {
+      if (env[value] === undefined || env[value] === '')
+        faults.push(faultAt(document, mention.path, 'this environment variable is not set, or is empty'));
+      continue;
+    }
+    const found = await files.stat(resolve(directory, value));
+    if (found?.kind !== mention.kind) {
+      const what = found === null ? 'does not exist or cannot be reached' : 'is something else';
+      faults.push(faultAt(document, mention.path, `this ${mention.kind} ${what}: ${resolve(directory, value)}`));
+    } else if (mention.private && (found.mode & 0o007) !== 0) {
+      notes.push(`${resolve(directory, value)} can be read or changed by every user of this machine (chmod o= it)`);
+    }
+  }
+  return { faults, warnings: notes };
+}
+
+function mentions(document: ConfigDocument): Mention[] {
+  const secretsAt: KeyPath[] = [
+    ...itemPaths(document, ['identity', 'users']).map((item) => [...item, 'password']),
+    ...itemPaths(document, ['connections']).map((item) => [...item, 'credential', 'password']),
+    ['masking', 'hash_key'],
+  ];
+  const found: Mention[] = secretsAt.flatMap((path): Mention[] => [
+    { path: [...path, 'env'], kind: 'env', private: false },
+    { path: [...path, 'file'], kind: 'file', private: true },
+  ]);
+  const tls = ['listen', 'postgres', 'tls'];
+  found.push({ path: [...tls, 'cert'], kind: 'file', private: false });
+  found.push({ path: [...tls, 'key'], kind: 'file', private: true });
+  for (const item of itemPaths(document, ['connections']))
+    found.push({ path: [...item, 'target', 'ca'], kind: 'file', private: false });
+  found.push({ path: ['policies'], kind: 'directory', private: false });
+  return found;
+}
+
+const systemFiles: ConfigFiles = {
+  readFile: (path) => readFile(path, 'utf8'),
+  stat: async (path) => {
+    try {
+      const found = await stat(path);
+      const kind = found.isFile() ? 'file' : found.isDirectory() ? 'directory' : 'other';
+      return { kind, mode: found.mode };
+    } catch {
+      return null;
+    }
+  },
+};

@@ -1,0 +1,233 @@
+/**
+ * Sockets as {@link Wire}s: reads land where the reader wants them, without the stream machinery in between.
+ *
+ * Node offers reads into caller-owned memory (`onread`) for sockets that it dials, and for accepted ones only through
+ * their handle. {@link acceptWire} therefore moves the handle of a paused accepted socket into a new socket. Measured on
+ * point queries this is worth a fifth of the throughput. TLS data arrives by events and is copied once.
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+import { X509Certificate } from 'node:crypto';
+import type { Wire, WireReader } from '../protocols/protocol.ts';
+
+/** Above this many unsent bytes a wire reports back pressure; `onDrain` comes when all are sent. */
+export const queuedBytesMax = 1 << 20;
+
+const firstReadBytes = 4096;
+
+export interface ServerTls {
+  readonly context: tls.SecureContext;
+  /** DER of the leaf certificate. */
+  readonly certificate: Uint8Array;
+  readonly alpn: readonly string[];
+}
+
+/** Reader of a wire that nobody reads yet: keeps what comes, and stops the peer after one buffer. */
+class ParkedReader implements WireReader {
+  readonly #wire: SocketWire;
+  readonly #space = new Uint8Array(firstReadBytes);
+  parked: Uint8Array | null = null;
+  ended = false;
+
+  constructor(wire: SocketWire) {
+    this.#wire = wire;
+  }
+
+  buffer(): Uint8Array {
+    return this.#space;
+  }
+
+  onRead(bytes: Uint8Array, count: number): void {
+    const before = this.parked ?? new Uint8Array(0);
+    const parked = new Uint8Array(before.length + count);
+    parked.set(before);
+    parked.set(bytes.subarray(0, count), before.length);
+    this.parked = parked;
+    this.#wire.pause();
+  }
+
+  onDrain(): void {}
+
+  onClose(): void {
+    this.ended = true;
+  }
+}
+
+export class SocketWire implements Wire {
+  readonly peer: string;
+  certificate: Uint8Array | null = null;
+  peerCertificate: Uint8Array | null = null;
+  encrypted = false;
+  queuedBytes = 0;
+  closed = false;
+  #socket: net.Socket;
+  readonly #serverTls: ServerTls | null;
+  #reader: WireReader;
+  #wantsDrain = false;
+  #paused = false;
+  #tlsStarting = false;
+
+  constructor(socket: net.Socket, peer: string, serverTls: ServerTls | null) {
+    this.#socket = socket;
+    this.peer = peer;
+    this.#serverTls = serverTls;
+    this.#reader = new ParkedReader(this);
+  }
+
+  get canTls(): boolean {
+    return this.#serverTls !== null && !this.encrypted;
+  }
+
+  /** Options of a socket whose reads go to the wire that `wireOf` gives once it exists. */
+  static onread(wireOf: () => SocketWire): net.OnReadOpts {
+    return {
+      buffer: () => wireOf().#reader.buffer(),
+      callback: (count: number, bytes: Uint8Array) => wireOf().#onRead(bytes, count),
+    };
+  }
+
+  /** Listens to what is not reading: ends, errors and back pressure. */
+  attach(socket: net.Socket, byEvents: boolean): void {
+    this.#socket = socket;
+    socket.on('error', () => {});
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      if (this.#socket === socket) this.#onClose();
+    });
+    if (byEvents) socket.on('data', (chunk: Uint8Array) => this.#onChunk(chunk));
+  }
+
+  setReader(reader: WireReader): void {
+    const before = this.#reader;
+    this.#reader = reader;
+    if (this.closed) {
+      queueMicrotask(() => reader.onClose());
+      return;
+    }
+    if (before instanceof ParkedReader && before.parked !== null) this.#onChunk(before.parked);
+    this.resume();
+  }
+
+  write(bytes: Uint8Array, done: (() => void) | null): void {
+    if (this.closed) {
+      done?.();
+      return;
+    }
+    const length = bytes.length;
+    this.queuedBytes += length;
+    if (this.queuedBytes > queuedBytesMax) this.#wantsDrain = true;
+    this.#socket.write(bytes, () => {
+      this.queuedBytes -= length;
+      done?.();
+      if (this.#wantsDrain && this.queuedBytes === 0) {
+        this.#wantsDrain = false;
+        if (!this.closed) this.#reader.onDrain();
+      }
+    });
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (!this.#tlsStarting) this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (!this.#tlsStarting) this.#socket.resume();
+  }
+
+  startTls(unread: Uint8Array | null): Promise<boolean> {
+    const own = this.#serverTls;
+    if (own === null) return Promise.resolve(false);
+    const raw = this.#socket;
+    this.#tlsStarting = true;
+    raw.pause();
+    if (unread !== null) raw.unshift(Buffer.from(unread));
+    const secure = new tls.TLSSocket(raw, {
+      isServer: true,
+      secureContext: own.context,
+      ALPNProtocols: [...own.alpn],
+    });
+    this.certificate = own.certificate;
+    return new Promise((resolve) => {
+      const finish = (ok: boolean): void => {
+        this.#tlsStarting = false;
+        secure.off('secure', onSecure);
+        resolve(ok);
+      };
+      const onSecure = (): void => {
+        this.encrypted = true;
+        finish(true);
+        if (!this.#paused) secure.resume();
+      };
+      secure.once('secure', onSecure);
+      secure.once('close', () => finish(false));
+      this.attach(secure, true);
+      if (this.#paused) secure.pause();
+    });
+  }
+
+  end(): void {
+    // A peer that never reads must not keep the socket for ever: destroySoon closes once the queue is flushed, and the
+    // gateway's linger timer destroys what is left.
+    this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #onRead(bytes: Uint8Array, count: number): boolean {
+    this.#reader.onRead(bytes, count);
+    return !this.#paused;
+  }
+
+  /** Bytes that arrived by event: copied into the reader's memory, piece by piece. */
+  #onChunk(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length && !this.closed) {
+      const space = this.#reader.buffer();
+      const count = Math.min(space.length, chunk.length - at);
+      space.set(at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count));
+      this.#reader.onRead(space, count);
+      at += count;
+    }
+  }
+
+  #onClose(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#reader.onClose();
+  }
+}
+
+/** Detaches the handle of an accepted, paused socket, so that another socket can own it. */
+function takeHandle(accepted: net.Socket): unknown {
+  const owner = accepted as unknown as { _handle: unknown; _server: unknown };
+  const handle = owner._handle;
+  owner._handle = null;
+  return handle;
+}
+
+/** A wire over a socket accepted with `pauseOnConnect`. */
+export function acceptWire(accepted: net.Socket, serverTls: ServerTls | null): SocketWire | null {
+  const peer = `${accepted.remoteAddress ?? 'unknown'}:${accepted.remotePort ?? 0}`;
+  const handle = takeHandle(accepted);
+  if (handle === null || handle === undefined) return null;
+  const options = {
+    handle,
+    pauseOnCreate: true,
+    onread: SocketWire.onread(() => wire),
+  };
+  const socket = new net.Socket(options as unknown as net.SocketConstructorOpts);
+  const wire: SocketWire = new SocketWire(socket, peer, serverTls);
+  wire.attach(socket, false);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 60_000);
+  return wire;
+}
+
+/** DER of the certificate in PEM `text` (the first one, which is the leaf). */
+export function leafCertificate(pem: string): Uint8Array {
+  return new Uint8Array(new X509Certificate(pem).raw);
+}

@@ -1,0 +1,187 @@
+/**
+ * Cases beside the policies (`*.test.yaml`): identity, connection and statement in, expected decision and masks out.
+ * Pure; facts come from the `analyze` that is handed in.
+ */
+import { z } from 'zod';
+import type { Fault } from '../errors.ts';
+import type { ConnectionInfo, Decision, Identity, MaskRules, MaskSpec, Statement } from '../facts.ts';
+import { compilePolicies } from './compile.ts';
+import type { PolicySet } from './compile.ts';
+import { columnMask, detectorMask } from './maskNames.ts';
+import { toMask } from './rules.ts';
+import { maskSchema } from './schema.ts';
+import { formatMask, sameMask } from './strength.ts';
+import type { Policy, PolicyFault, PolicyFile, Position } from './types.ts';
+import { readYaml, validate } from './yamlFile.ts';
+import type { YamlFile } from './yamlFile.ts';
+
+/** Text to facts, as a protocol does it. */
+export type Analyze = (text: string) => { readonly statements: readonly Statement[] } | { readonly fault: Fault };
+
+const whoSchema = z.strictObject({ user: z.string().min(1), groups: z.array(z.string().min(1)).optional() });
+const whereSchema = z.strictObject({
+  connection: z.string().min(1),
+  protocol: z.string().min(1).optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+const expectedMask = z.union([z.literal('none'), maskSchema], {
+  error: 'is neither `none` nor a mask (redact, null, stars, hash, email, { keep_first: n }, { keep_last: n })',
+});
+const expectSchema = z.strictObject({
+  outcome: z.enum(['allow', 'approve', 'block']).optional(),
+  rules: z.array(z.string()).optional(),
+  observed: z.array(z.string()).optional(),
+  message: z.string().optional(),
+  masks: z.record(z.string(), expectedMask).optional(),
+  detectors: z.record(z.string(), expectedMask).optional(),
+});
+const caseSchema = z.strictObject({
+  name: z.string().min(1),
+  as: whoSchema.optional(),
+  on: whereSchema.optional(),
+  statement: z.string().optional(),
+  expect: expectSchema,
+});
+const casesSchema = z.strictObject({
+  policies: z.array(z.string()).min(1).optional(),
+  as: whoSchema.optional(),
+  on: whereSchema.optional(),
+  cases: z.array(caseSchema).min(1).max(10_000),
+});
+
+type Expected = z.infer<typeof expectSchema>;
+
+export interface PolicyCase {
+  readonly name: string;
+  readonly at: Position;
+  readonly identity: Identity;
+  readonly connection: ConnectionInfo;
+  readonly statement: string | null;
+  readonly expect: Expected;
+  /** Names of the policies to run against; null: all of the directory. */
+  readonly policies: readonly string[] | null;
+}
+
+export interface CaseResult {
+  readonly case: PolicyCase;
+  /** What differs; empty if the case holds. */
+  readonly differences: readonly string[];
+}
+
+/** Cases of all files, or every fault. `policyNames`: those that exist. */
+export function parseCases(
+  files: readonly PolicyFile[],
+  policyNames: ReadonlySet<string>,
+): { cases: PolicyCase[] } | { faults: PolicyFault[] } {
+  const faults: PolicyFault[] = [];
+  const cases: PolicyCase[] = [];
+  for (const file of files) {
+    const read = readYaml(file);
+    if ('faults' in read) {
+      faults.push(...read.faults);
+      continue;
+    }
+    const shape = validate(read.yaml, casesSchema, read.yaml.data, []);
+    if ('faults' in shape) faults.push(...shape.faults);
+    else toCases(read.yaml, shape.value, policyNames, cases, faults);
+  }
+  return faults.length > 0 ? { faults } : { cases };
+}
+
+function toCases(
+  yaml: YamlFile,
+  file: z.infer<typeof casesSchema>,
+  policyNames: ReadonlySet<string>,
+  cases: PolicyCase[],
+  faults: PolicyFault[],
+): void {
+  for (const [index, name] of (file.policies ?? []).entries()) {
+    if (!policyNames.has(name)) faults.push(yaml.fault(['policies', index], `no policy is named "${name}"`));
+  }
+  for (const [index, entry] of file.cases.entries()) {
+    const path = ['cases', index];
+    const who = entry.as ?? file.as;
+    const where = entry.on ?? file.on;
+    const { outcome, rules, observed, message } = entry.expect;
+    const expectsDecision = [outcome, rules, observed, message].some((expected) => expected !== undefined);
+    if (who === undefined) faults.push(yaml.fault(path, 'needs `as`, here or at the top of the file'));
+    if (where === undefined) faults.push(yaml.fault(path, 'needs `on`, here or at the top of the file'));
+    if (entry.statement === undefined && expectsDecision) {
+      faults.push(yaml.fault(path, 'expects a decision, so it needs `statement`'));
+    }
+    if (Object.keys(entry.expect).length === 0) faults.push(yaml.fault([...path, 'expect'], 'must not be empty'));
+    for (const name of Object.keys(entry.expect.masks ?? {})) {
+      const named = columnMask({ columns: [], values: [], customDetectors: [] }, name);
+      if (named === undefined)
+        faults.push(yaml.fault([...path, 'expect', 'masks', name], 'is not schema.table.column'));
+    }
+    if (who === undefined || where === undefined) continue;
+    cases.push({
+      name: entry.name,
+      at: yaml.at(path),
+      identity: { user: who.user, groups: who.groups ?? [], method: 'password' },
+      connection: { name: where.connection, protocol: where.protocol ?? 'postgres', labels: where.labels ?? {} },
+      statement: entry.statement ?? null,
+      expect: entry.expect,
+      policies: file.policies ?? null,
+    });
+  }
+}
+
+export function runCases(policies: readonly Policy[], cases: readonly PolicyCase[], analyze: Analyze): CaseResult[] {
+  const sets = new Map<string, PolicySet>();
+  return cases.map((entry) => {
+    const key = JSON.stringify(entry.policies);
+    const chosen = policies.filter(({ name }) => entry.policies === null || entry.policies.includes(name));
+    const set = sets.get(key) ?? compilePolicies(chosen);
+    sets.set(key, set);
+    return { case: entry, differences: runCase(set, entry, analyze) };
+  });
+}
+
+function runCase(set: PolicySet, entry: PolicyCase, analyze: Analyze): string[] {
+  const session = set.forSession(entry.identity, entry.connection);
+  const differences = compareMasks(session.masks, entry.expect);
+  if (entry.statement === null) return differences;
+  const analysis = analyze(entry.statement);
+  if ('fault' in analysis)
+    return [...differences, `cannot be analysed: ${analysis.fault.code} ${analysis.fault.detail}`];
+  return [...compareDecision(session.decide(analysis.statements), entry.expect), ...differences];
+}
+
+function compareDecision(decision: Decision, expect: Expected): string[] {
+  const differences: string[] = [];
+  for (const key of ['outcome', 'message'] as const) {
+    const wanted = expect[key];
+    if (wanted === undefined || wanted === decision[key]) continue;
+    differences.push(`${key}: expected ${wanted}, got ${decision[key]}${key === 'outcome' ? because(decision) : ''}`);
+  }
+  for (const key of ['rules', 'observed'] as const) {
+    const wanted = expect[key]?.toSorted().join(', ');
+    const found = decision[key].toSorted().join(', ');
+    if (wanted !== undefined && wanted !== found) {
+      differences.push(`${key}: expected ${wanted === '' ? 'none' : wanted}, got ${found === '' ? 'none' : found}`);
+    }
+  }
+  return differences;
+}
+
+function compareMasks(masks: MaskRules, expect: Expected): string[] {
+  const differences: string[] = [];
+  const compare = (name: string, wanted: MaskSpec | null, found: MaskSpec | null): void => {
+    if (wanted === null ? found === null : found !== null && sameMask(wanted, found)) return;
+    const text = (mask: MaskSpec | null): string => (mask === null ? 'none' : formatMask(mask));
+    differences.push(`mask of ${name}: expected ${text(wanted)}, got ${text(found)}`);
+  };
+  for (const [name, wanted] of Object.entries(expect.masks ?? {})) {
+    compare(name, wanted === 'none' ? null : toMask(wanted), columnMask(masks, name)?.mask ?? null);
+  }
+  for (const [name, wanted] of Object.entries(expect.detectors ?? {})) {
+    compare(name, wanted === 'none' ? null : toMask(wanted), detectorMask(masks, name)?.mask ?? null);
+  }
+  return differences;
+}
+
+function because(decision: Decision): string {
+  return ` (${decision.rules.length > 0 ? decision.rules.join(', ') : decision.message})`;
+}

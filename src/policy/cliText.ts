@@ -1,0 +1,88 @@
+/** What `run policy ...` prints for people. Pure; `--json` prints the data instead. */
+import type { CaseResult } from './cases.ts';
+import type { Finding } from './check.ts';
+import type { ExplainedRule, ExplainedStatement, Explanation } from './explain.ts';
+import type { MaskEntry } from './maskNames.ts';
+import { formatMask } from './strength.ts';
+import type { Policy } from './types.ts';
+
+export function findingsText(policies: readonly Policy[], findings: readonly Finding[]): string {
+  const rules = policies.reduce((sum, policy) => sum + policy.rules.length, 0);
+  const lines = findings.map(
+    ({ file, line, column, kind, subject, message }) => `${file}:${line}:${column} ${kind}: ${subject}: ${message}`,
+  );
+  lines.push(
+    `${counted(policies.length, 'policy', 'policies')}, ${counted(rules, 'rule', 'rules')}, ${counted(findings.length, 'finding', 'findings')}`,
+  );
+  return lines.join('\n');
+}
+
+export function casesText(results: readonly CaseResult[]): string {
+  const lines: string[] = [];
+  for (const { case: entry, differences } of results) {
+    if (differences.length === 0) continue;
+    lines.push(`${entry.at.file}:${entry.at.line}:${entry.at.column} ${entry.name}`);
+    for (const difference of differences) lines.push(`  ${difference}`);
+  }
+  const failed = results.filter(({ differences }) => differences.length > 0).length;
+  lines.push(`${counted(results.length, 'case', 'cases')}, ${failed} failed`);
+  return lines.join('\n');
+}
+
+export function explanationText(explanation: Explanation): string {
+  const { identity, connection, statements } = explanation;
+  const groups = identity.groups.length === 0 ? 'no group' : identity.groups.join(', ');
+  const lines = [
+    `${explanation.outcome}: ${explanation.message}`,
+    `for ${identity.user} (${groups}) on ${connection.name}${labelsText(connection.labels)}`,
+    '',
+    'policies',
+  ];
+  for (const policy of explanation.policies) {
+    const state = policy.applies
+      ? `applies, ${policy.mode}, default: ${policy.default ?? 'none'}`
+      : `does not apply: ${policy.failing}`;
+    lines.push(`  ${policy.name}: ${state}`);
+  }
+  for (const [index, statement] of statements.entries()) {
+    lines.push('', statements.length === 1 ? 'statement' : `statement ${index + 1}`, ...statementLines(statement));
+  }
+  lines.push('', 'masks on content', ...maskLines(explanation.detectors));
+  if (explanation.observed.length > 0) lines.push('', `observed only: ${explanation.observed.join(', ')}`);
+  return lines.join('\n');
+}
+
+function statementLines(statement: ExplainedStatement): string[] {
+  const lines = [`  ${statement.outcome}: ${statement.kinds.join(', ')}`];
+  for (const rule of statement.rules.filter(({ matched }) => matched)) lines.push(`  ${matchedText(rule)}`);
+  for (const rule of statement.rules.filter(({ matched }) => !matched)) lines.push(`  ${missedText(rule)}`);
+  lines.push('  masks on columns', ...maskLines(statement.masks).map((line) => `  ${line}`));
+  return lines;
+}
+
+function matchedText(rule: ExplainedRule): string {
+  const keys = rule.keys.map(({ key, witness }) => (witness === '' ? key : `${key} ${witness}`)).join('; ');
+  return `+ ${rule.id} -> ${rule.action}${rule.mode === 'observe' ? ' (observed only)' : ''}: ${keys}`;
+}
+
+/** For an allow rule the witness is the part of the statement that it does not cover. */
+function missedText(rule: ExplainedRule): string {
+  const keys = rule.keys
+    .filter(({ holds }) => !holds)
+    .map(({ key, witness }) => (rule.action === 'allow' && witness !== '' ? `${key} does not cover ${witness}` : key));
+  return `- ${rule.id} -> ${rule.action}: not ${keys.join('; ')}`;
+}
+
+function maskLines(masks: readonly MaskEntry[]): string[] {
+  if (masks.length === 0) return ['  none'];
+  return masks.map(({ name, mask, rules }) => `  ${name} -> ${formatMask(mask)} (${rules.join(', ')})`);
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  const all = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return all.length === 0 ? '' : ` (${all.join(', ')})`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,75 @@
+/** Reads a directory of policies. The only file besides `watch.ts` in this folder that does I/O. */
+import { createHash } from 'node:crypto';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compilePolicies } from './compile.ts';
+import type { PolicySet } from './compile.ts';
+import { parsePolicies } from './parse.ts';
+import type { PolicyFault, PolicyFile } from './types.ts';
+
+const filesMax = 1000;
+const fileBytesMax = 1 << 20;
+
+/** `digest` identifies the content that was read, so that a watch can start from exactly this. */
+export type LoadedPolicies =
+  | { readonly set: PolicySet; readonly digest: string }
+  | { readonly faults: readonly PolicyFault[]; readonly digest: string };
+
+export type ReadFiles = { readonly files: PolicyFile[] } | { readonly faults: PolicyFault[] };
+
+/** All policies of `directory`, compiled, or every fault of every file. */
+export async function loadPolicies(directory: string): Promise<LoadedPolicies> {
+  return compileFiles(await readPolicyFiles(directory, 'policies'));
+}
+
+/** The same from files that were read already. */
+export function compileFiles(read: ReadFiles): LoadedPolicies {
+  const digest = digestOf(read);
+  const parsed = 'faults' in read ? read : parsePolicies(read.files);
+  return 'faults' in parsed ? { faults: parsed.faults, digest } : { set: compilePolicies(parsed.policies), digest };
+}
+
+/** JSON keeps names and texts apart, so that moving a line from one file to the next changes the digest. */
+export function digestOf(read: ReadFiles): string {
+  return createHash('sha256').update(JSON.stringify(read)).digest('hex');
+}
+
+/**
+ * `policies`: `*.yaml` and `*.yml` without the cases; `cases`: `*.test.yaml` and `*.test.yml`. Sorted by name; not
+ * recursive; names that start with a dot are left out, since a mounted ConfigMap keeps its versions in such folders.
+ */
+export async function readPolicyFiles(directory: string, what: 'policies' | 'cases'): Promise<ReadFiles> {
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    return { faults: [fileFault(directory, error)] };
+  }
+  const wanted = names.filter((name) => isWanted(name, what)).sort();
+  if (wanted.length > filesMax) return { faults: [fileFault(directory, new Error(`more than ${filesMax} files`))] };
+  const files: PolicyFile[] = [];
+  const faults: PolicyFault[] = [];
+  for (const name of wanted) {
+    const path = join(directory, name);
+    try {
+      const { size } = await stat(path);
+      if (size > fileBytesMax) throw new Error(`larger than ${fileBytesMax} bytes`);
+      // A byte that is not UTF-8 would become U+FFFD inside a pattern, which then never matches.
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+      files.push({ name: path, text });
+    } catch (error) {
+      faults.push(fileFault(path, error));
+    }
+  }
+  return faults.length > 0 ? { faults } : { files };
+}
+
+function isWanted(name: string, what: 'policies' | 'cases'): boolean {
+  if (name.startsWith('.') || !/\.ya?ml$/.test(name)) return false;
+  return /\.test\.ya?ml$/.test(name) === (what === 'cases');
+}
+
+function fileFault(file: string, error: unknown): PolicyFault {
+  const message = error instanceof Error ? error.message : String(error);
+  return { file, line: 1, column: 1, path: '', message: `cannot be read: ${message}` };
+}

@@ -1,0 +1,124 @@
+/**
+ * Policy files to policies. Pure; every fault of every file is reported at once, because an operator who mends one fault
+ * per attempt mends the last one at three in the morning.
+ */
+import type { CustomDetector } from '../facts.ts';
+import { detectorNames } from '../masking/detectorNames.ts';
+import { policySchema, ruleSchema } from './schema.ts';
+import { checkDetector, checkRule, toAppliesTo, toRule } from './rules.ts';
+import type { Policy, PolicyFault, PolicyFile, Rule } from './types.ts';
+import { readYaml, validate } from './yamlFile.ts';
+import type { YamlFile } from './yamlFile.ts';
+
+export type ParsedPolicies = { readonly policies: readonly Policy[] } | { readonly faults: readonly PolicyFault[] };
+
+/** One policy per file; an empty list of files is a fault, since it would silently block everyone. */
+export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicies {
+  const faults: PolicyFault[] = [];
+  if (files.length === 0) faults.push({ file: '.', line: 1, column: 1, path: '', message: 'no policy file found' });
+  const yamls: YamlFile[] = [];
+  for (const file of files) {
+    const read = readYaml(file);
+    if ('faults' in read) faults.push(...read.faults);
+    else yamls.push(read.yaml);
+  }
+  const detectors = new DetectorNames();
+  for (const yaml of yamls) detectors.collect(yaml);
+  faults.push(...detectors.faults);
+
+  const policies: Policy[] = [];
+  const names = new Map<string, string>();
+  for (const yaml of yamls) {
+    const parsed = parsePolicy(yaml, detectors.known);
+    if ('faults' in parsed) faults.push(...parsed.faults);
+    else policies.push(parsed.policy);
+    const name = property(yaml.data, 'name');
+    if (typeof name !== 'string') continue;
+    const other = names.get(name);
+    if (other === undefined) names.set(name, yaml.name);
+    else faults.push(yaml.fault(['name'], `"${name}" is already the name of ${other}`));
+  }
+  if (faults.length > 0) return { faults: faults.toSorted(byPosition) };
+  // Sorted by name, so that rule lists in decisions do not hang on the order in which a file system lists files.
+  return { policies: policies.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+function parsePolicy(
+  yaml: YamlFile,
+  knownDetectors: ReadonlySet<string>,
+): { policy: Policy } | { faults: PolicyFault[] } {
+  const shape = validate(yaml, policySchema, yaml.data, []);
+  const faults: PolicyFault[] = 'faults' in shape ? shape.faults : [];
+  // Rules are judged one by one even if the file as a whole has faults elsewhere.
+  faults.push(...checkRules(yaml, knownDetectors));
+  if ('faults' in shape || faults.length > 0) return { faults };
+
+  const raw = shape.value;
+  const rules: Rule[] = (raw.rules ?? []).map((rule, index) => toRule(raw.name, rule, yaml.at(['rules', index])));
+  const detectors: CustomDetector[] = raw.detectors ?? [];
+  const policy: Policy = {
+    name: raw.name,
+    appliesTo: toAppliesTo(raw.applies_to),
+    mode: raw.mode ?? 'enforce',
+    default: raw.default ?? null,
+    rules,
+    detectors,
+    at: yaml.at([]),
+  };
+  return { policy };
+}
+
+function checkRules(yaml: YamlFile, knownDetectors: ReadonlySet<string>): PolicyFault[] {
+  const faults: PolicyFault[] = [];
+  const ids = new Set<string>();
+  for (const [index, data] of list(property(yaml.data, 'rules')).entries()) {
+    const id = property(data, 'id');
+    if (typeof id === 'string') {
+      if (ids.has(id))
+        faults.push(yaml.fault(['rules', index, 'id'], `"${id}" is already the id of another rule here`));
+      ids.add(id);
+    }
+    const rule = ruleSchema.safeParse(data);
+    if (rule.success) faults.push(...checkRule(yaml, ['rules', index], rule.data, knownDetectors));
+  }
+  return faults;
+}
+
+/** Names that `match.values` may use: the built-in ones and those of every file, also of files with other faults. */
+class DetectorNames {
+  readonly known = new Set<string>(detectorNames);
+  readonly faults: PolicyFault[] = [];
+  readonly #builtIn: ReadonlySet<string> = new Set(detectorNames);
+
+  collect(yaml: YamlFile): void {
+    for (const [index, data] of list(property(yaml.data, 'detectors')).entries()) {
+      const path = ['detectors', index];
+      const name = property(data, 'name');
+      if (typeof name === 'string') {
+        if (this.#builtIn.has(name)) {
+          this.faults.push(yaml.fault([...path, 'name'], `"${name}" is a built-in detector`));
+        } else if (this.known.has(name)) {
+          this.faults.push(yaml.fault([...path, 'name'], `a detector named "${name}" is already defined`));
+        }
+        this.known.add(name);
+      }
+      const pattern = property(data, 'pattern');
+      const problem = typeof pattern === 'string' ? checkDetector(pattern) : null;
+      if (problem !== null) this.faults.push(yaml.fault([...path, 'pattern'], problem));
+    }
+  }
+}
+
+function byPosition(a: PolicyFault, b: PolicyFault): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  return a.line - b.line || a.column - b.column;
+}
+
+function property(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as Record<string, unknown>)[key];
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

@@ -1,0 +1,82 @@
+/** A policy file as plain, complete data: what `parse.ts` makes and `compile.ts`, `check.ts` and `explain.ts` read. */
+import type { Access, Approvers, CustomDetector, MaskSpec, Outcome, RuleId } from '../facts.ts';
+
+export type Action = Outcome | 'mask';
+
+export type Presence = 'present' | 'absent' | 'none';
+
+/** Every list is a disjunction, every key a conjunction; null: the key was not given. Patterns as in `pattern.ts`. */
+export interface AppliesTo {
+  readonly connections: readonly string[] | null;
+  readonly labels: Readonly<Record<string, string>> | null;
+  readonly users: readonly string[] | null;
+  readonly notUsers: readonly string[] | null;
+  readonly groups: readonly string[] | null;
+  readonly notGroups: readonly string[] | null;
+}
+
+export interface Match {
+  readonly statement: readonly string[] | null;
+  readonly objects: readonly string[] | null;
+  readonly access: readonly Access[] | null;
+  readonly columns: readonly string[] | null;
+  readonly functions: readonly string[] | null;
+  readonly where: Presence | null;
+  readonly limit: 'present' | 'absent' | 'none' | null;
+  /** RE2 syntax. */
+  readonly text: string | null;
+  /** Detector names; mask rules only. */
+  readonly values: readonly string[] | null;
+}
+
+export type MatchKey = keyof Match;
+
+export interface Rule {
+  readonly id: RuleId;
+  readonly action: Action;
+  readonly match: Match;
+  /** Narrows the policy's own `applies_to`; both must hold. */
+  readonly appliesTo: AppliesTo;
+  /** Not null exactly if action is `mask`. */
+  readonly mask: MaskSpec | null;
+  /** Not null exactly if action is `approve`. */
+  readonly approvers: Approvers | null;
+  readonly message: string | null;
+  readonly at: Position;
+}
+
+export interface Policy {
+  readonly name: string;
+  readonly appliesTo: AppliesTo;
+  readonly mode: 'enforce' | 'observe';
+  /** Null: the policy has no opinion on statements that none of its rules match. */
+  readonly default: 'allow' | 'block' | null;
+  readonly rules: readonly Rule[];
+  readonly detectors: readonly CustomDetector[];
+  readonly at: Position;
+}
+
+/** Line and column count from 1. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One thing wrong with a file. `path` reads `rules[2].match.statement[0]`; empty for the file as a whole. */
+export interface PolicyFault extends Position {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A file by its name (for messages) and its text. */
+export interface PolicyFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** `file:line:column path: message`, as for the configuration; editors and terminals turn the front into a link. */
+export function formatFault(fault: PolicyFault): string {
+  const path = fault.path === '' ? '' : ` ${fault.path}:`;
+  return `${fault.file}:${fault.line}:${fault.column}${path} ${fault.message}`;
+}

@@ -1,0 +1,133 @@
+/**
+ * The queries that read a target's catalog, for PostgreSQL 12 to 18. Every value comes as text.
+ *
+ * The gate runs them on a session of its own, in one transaction, so that the rows agree with each other:
+ *
+ *     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; <catalogPrelude>; the queries; COMMIT
+ *
+ * `system` rows come from initdb and are the same until the server is upgraded: they are read once per target.
+ */
+
+/** Objects that initdb makes have lower OIDs (FirstNormalObjectId in access/transam.h). */
+export const firstUserOid = 16384;
+
+/** More than this and the catalog is refused: a snapshot must stay bounded. */
+export const catalogRowsMax = 500_000;
+
+/** Definitions longer than this are left out, which makes what they define undecidable. */
+const definitionCharactersMax = 100_000;
+
+/**
+ * With an empty path the server qualifies every user name in the definitions that it prints. `lock_timeout`: printing
+ * a view takes a lock, and a migration that holds one must not hang the gate.
+ */
+export const catalogPrelude =
+  "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '30s'";
+
+export type CatalogSet =
+  | 'relations'
+  | 'columns'
+  | 'types'
+  | 'inheritance'
+  | 'views'
+  | 'builtins'
+  | 'functions'
+  | 'operators'
+  | 'casts';
+
+export interface CatalogQuery {
+  readonly set: CatalogSet;
+  readonly sql: string;
+}
+
+export interface CatalogQueries {
+  readonly system: readonly CatalogQuery[];
+  readonly user: readonly CatalogQuery[];
+}
+
+/** @param serverVersion server_version_num: 150003 for 15.3. */
+export function catalogQueries(serverVersion: number): CatalogQueries {
+  const system = [
+    { set: 'relations', sql: relationsSql('<') },
+    { set: 'columns', sql: columnsSql('<') },
+    { set: 'types', sql: typesSql('<') },
+    { set: 'builtins', sql: builtinsSql },
+  ] as const;
+  const user = [
+    { set: 'relations', sql: relationsSql('>=') },
+    { set: 'columns', sql: columnsSql('>=') },
+    { set: 'types', sql: typesSql('>=') },
+    { set: 'inheritance', sql: `SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits ${limit}` },
+    { set: 'views', sql: viewsSql },
+    { set: 'functions', sql: functionsSql(serverVersion) },
+    { set: 'operators', sql: operatorsSql },
+    { set: 'casts', sql: castsSql },
+  ] as const;
+  return { system, user };
+}
+
+const limit = `LIMIT ${catalogRowsMax + 1}`;
+
+function relationsSql(compare: '<' | '>='): string {
+  return `SELECT c.oid, n.nspname, c.relname, c.relkind
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid ${compare} ${firstUserOid} AND c.relkind IN ('r','p','v','m','f','S','c') ${limit}`;
+}
+
+function columnsSql(compare: '<' | '>='): string {
+  return `SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.attgenerated,
+  CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE c.oid ${compare} ${firstUserOid} AND c.relkind IN ('r','p','v','m','f','S','c')
+  AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum ${limit}`;
+}
+
+function typesSql(compare: '<' | '>='): string {
+  return `SELECT t.oid, n.nspname, t.typname, t.typtype, t.typcategory, t.typbasetype,
+  CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typrelid
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE t.oid ${compare} ${firstUserOid} ${limit}`;
+}
+
+const viewsSql = `SELECT v.oid, CASE WHEN pg_catalog.length(v.def) <= ${definitionCharactersMax} THEN v.def END
+FROM (SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid) AS def FROM pg_catalog.pg_class c
+  WHERE c.relkind IN ('v','m') AND c.oid >= ${firstUserOid}) v ${limit}`;
+
+/** record, anyelement, anynonarray and anycompatible results may be rows. */
+const builtinsSql = `SELECT p.proname,
+  bool_or(p.prorettype IN (2249, 2283, 2776, 5077, 5079)),
+  max(CASE WHEN p.proargmodes IS NOT NULL THEN (SELECT array_to_json(array_agg(u.n ORDER BY u.i))::text
+    FROM unnest(p.proargnames, p.proargmodes::text[]) WITH ORDINALITY AS u(n, m, i) WHERE u.m IN ('o','b','t')) END),
+  count(DISTINCT CASE WHEN p.proargmodes IS NULL THEN ''
+    ELSE array_to_string(p.proargmodes, '') || array_to_string(p.proargnames, ',') END)
+FROM pg_catalog.pg_proc p
+WHERE p.oid < ${firstUserOid} AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+GROUP BY p.proname ${limit}`;
+
+function functionsSql(serverVersion: number): string {
+  // SQL-standard bodies (BEGIN ATOMIC) exist since 14; prosrc is empty then.
+  const body = serverVersion >= 140000 ? 'COALESCE(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)' : 'p.prosrc';
+  return `SELECT f.oid, f.nspname, f.proname, f.lanname, f.prokind, f.provolatile, f.proretset, f.prorettype,
+  f.pronargs, f.pronargdefaults, f.provariadic <> 0, f.names, f.modes,
+  CASE WHEN pg_catalog.length(f.body) <= ${definitionCharactersMax} THEN f.body END, f.extname, f.path
+FROM (SELECT p.oid, n.nspname, p.proname, l.lanname, p.prokind, p.provolatile, p.proretset, p.prorettype,
+    p.pronargs, p.pronargdefaults, p.provariadic, pg_catalog.array_to_json(p.proargnames)::text AS names,
+    pg_catalog.array_to_json(p.proargmodes::text[])::text AS modes, ${body} AS body, e.extname,
+    (SELECT pg_catalog.substr(s, 13) FROM pg_catalog.unnest(p.proconfig) s WHERE s LIKE 'search_path=%') AS path
+  FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+    AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+  WHERE p.oid >= ${firstUserOid}) f ${limit}`;
+}
+
+const operatorsSql = `SELECT o.oprname, o.oprcode::pg_catalog.oid FROM pg_catalog.pg_operator o
+WHERE o.oid >= ${firstUserOid} ${limit}`;
+
+const castsSql = `SELECT c.casttarget, c.castfunc FROM pg_catalog.pg_cast c
+WHERE c.oid >= ${firstUserOid} AND c.castfunc <> 0 ${limit}`;

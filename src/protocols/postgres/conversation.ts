@@ -1,0 +1,153 @@
+/**
+ * What the two halves of a session share: who talks to whom, what the target still owes, which names mean what, and how a
+ * session ends. The halves read; this decides nothing about bytes.
+ */
+import type { ErrorCode, Fault } from '../../errors.ts';
+import type { Decision, Identity } from '../../facts.ts';
+import { OrderedOutput } from '../orderedOutput.ts';
+import type { AuditEntry, Services, SessionAudit, SessionCounters, SessionPolicy, Target, Wire } from '../protocol.ts';
+import type { Expected } from './expected.ts';
+import { ExpectedQueue } from './expected.ts';
+import type { MaskContext } from './maskContext.ts';
+import { Names } from './prepared.ts';
+import type { Portal, PreparedStatement } from './prepared.ts';
+import type { StatementRun } from './statementRun.ts';
+import { TransactionStatus } from './wire.ts';
+import { errorResponse } from './wireToClient.ts';
+
+export interface ConversationParts {
+  readonly services: Services;
+  readonly identity: Identity;
+  readonly target: Target;
+  readonly client: Wire;
+  readonly targetWire: Wire;
+  readonly audit: SessionAudit;
+  readonly masks: MaskContext;
+  readonly onEnd: (reason: string) => void;
+}
+
+export class Conversation {
+  readonly services: Services;
+  readonly identity: Identity;
+  readonly target: Target;
+  readonly client: Wire;
+  readonly targetWire: Wire;
+  readonly audit: SessionAudit;
+  readonly masks: MaskContext;
+  readonly counters: SessionCounters;
+  readonly toClient: OrderedOutput;
+  readonly toTarget: OrderedOutput;
+  readonly expected = new ExpectedQueue();
+  readonly statements = new Names<PreparedStatement>();
+  readonly portals = new Names<Portal>();
+  /** One of {@link TransactionStatus}, as the last ReadyForQuery said. */
+  transaction: number = TransactionStatus.idle;
+  /** The target reads CopyData; Sync and Flush mean nothing to it. */
+  copyIn = false;
+  /** CopyDone or CopyFail that were sent before the target said that it reads CopyData. */
+  copyEndsAhead = 0;
+  draining = false;
+  ended = false;
+  /** A message has left in part, so nothing may be put between its bytes. */
+  midMessage = false;
+  readonly #onEnd: (reason: string) => void;
+  #policy: SessionPolicy;
+  /** Runs whose result line is still to be written. */
+  readonly #open = new Set<StatementRun>();
+
+  constructor(parts: ConversationParts) {
+    this.services = parts.services;
+    this.identity = parts.identity;
+    this.target = parts.target;
+    this.client = parts.client;
+    this.targetWire = parts.targetWire;
+    this.audit = parts.audit;
+    this.masks = parts.masks;
+    this.#onEnd = parts.onEnd;
+    this.counters = parts.services.countersFor(parts.target.info.name);
+    this.toClient = new OrderedOutput(parts.client);
+    this.toTarget = new OrderedOutput(parts.targetWire);
+    this.#policy = parts.services.policyFor(parts.identity, parts.target.info);
+  }
+
+  /** The policy in force now: a reload takes effect with the next statement. */
+  policy(): SessionPolicy {
+    if (this.#policy.version !== this.services.policyVersion) {
+      this.#policy = this.services.policyFor(this.identity, this.target.info);
+      this.masks.usePolicy(this.#policy.masks);
+    }
+    return this.#policy;
+  }
+
+  /** Nothing is under way: no answer is owed and no transaction is open. */
+  get idle(): boolean {
+    return this.expected.length === 0 && this.transaction === TransactionStatus.idle && this.toTarget.empty;
+  }
+
+  /** Registers what a message makes the target owe. After an error the target ignores all but Sync. */
+  expect(entry: Expected): void {
+    if (this.expected.skipping) {
+      if (entry.kind !== 'sync') {
+        if (entry.run !== null) this.finish(entry.run, 'skipped');
+        entry.undo?.();
+        return;
+      }
+      this.expected.skipping = false;
+    }
+    this.expected.push(entry);
+  }
+
+  started(run: StatementRun, decision: Decision): void {
+    this.#open.add(run);
+    if (decision.outcome === 'allow') this.counters.statementsAllowed++;
+    if (decision.observed.length > 0) this.counters.statementsObserved++;
+  }
+
+  /** Writes the result line of `run`, once. */
+  finish(run: StatementRun, how: string): void {
+    if (run.ended) return;
+    run.ended = true;
+    this.#open.delete(run);
+    this.counters.rows += run.entry.rows;
+    this.counters.maskedValues += run.entry.masked;
+    if (run.entry.sqlstate !== null) this.counters.statementsFailed++;
+    this.audit.end(run.entry, how);
+  }
+
+  /** The result line of a statement that never ran. */
+  refused(entry: AuditEntry, code: ErrorCode): void {
+    if (code === 'BG_POLICY_BLOCKED') this.counters.statementsBlocked++;
+    else if (code === 'BG_POLICY_NEEDS_APPROVAL') this.counters.statementsNeedingApproval++;
+    else this.counters.statementsRefused++;
+    this.audit.end(entry, 'refused');
+  }
+
+  /**
+   * Ends the session with an error that the client can read, unless a message has left in part. Whatever was not yet written
+   * is dropped: after a fault nobody knows whether it was masked rightly.
+   */
+  fail(fault: Fault): void {
+    if (this.ended) return;
+    this.services.log.warn(
+      { code: fault.code, detail: fault.detail, connection: this.target.info.name, user: this.identity.user },
+      'session closed by a fault',
+    );
+    this.close(fault.code, this.midMessage ? null : errorResponse(fault.code));
+  }
+
+  /** Ends the session. `farewell` is the last that the client reads. */
+  close(reason: string, farewell: Uint8Array | null): void {
+    if (this.ended) return;
+    this.ended = true;
+    for (const run of this.#open) this.finish(run, 'lost');
+    // Pieces wait only for lanes and audit; what was handed to the wire is whole and masked and still leaves.
+    const waiting = !this.toClient.empty;
+    this.toClient.discard();
+    this.toTarget.discard();
+    if (farewell !== null && !waiting) this.client.write(farewell, null);
+    this.client.end();
+    this.targetWire.destroy();
+    this.audit.close(reason);
+    this.#onEnd(reason);
+  }
+}

@@ -1,0 +1,221 @@
+/** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
+import { type AstRecord, isRecord, list, names, record, tagOf, text } from './ast.ts';
+import { resolveCall, resolveOperator } from './lineageFunctions.ts';
+import {
+  type Analysis,
+  type Scope,
+  enter,
+  leave,
+  lookupName,
+  lookupQualified,
+  lookupTable,
+  spend,
+} from './lineageScope.ts';
+import { queryColumns } from './lineageSelect.ts';
+import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './lineageValue.ts';
+import { isUnchangedCast } from './lineageTypes.ts';
+
+/**
+ * Tags whose value depends on what stands inside them and on nothing else. Everything not listed here or in
+ * `evaluateTag` is opaque.
+ */
+const computedTags: ReadonlySet<string> = new Set([
+  'A_ArrayExpr',
+  'A_Indices',
+  'BoolExpr',
+  'BooleanTest',
+  'CaseWhen',
+  'JsonAggConstructor',
+  'JsonArgument',
+  'JsonArrayAgg',
+  'JsonArrayConstructor',
+  'JsonBehavior',
+  'JsonFormat',
+  'JsonFuncExpr',
+  'JsonIsPredicate',
+  'JsonKeyValue',
+  'JsonObjectAgg',
+  'JsonObjectConstructor',
+  'JsonOutput',
+  'JsonParseExpr',
+  'JsonReturning',
+  'JsonScalarExpr',
+  'JsonSerializeExpr',
+  'JsonTablePathSpec',
+  'JsonValueExpr',
+  'List',
+  'MinMaxExpr',
+  'NamedArgExpr',
+  'ResTarget',
+  'SortBy',
+  'TypeName',
+  'XmlExpr',
+  'XmlSerialize',
+]);
+
+/** Tags that hold no column. */
+const constantTags: ReadonlySet<string> = new Set([
+  'A_Const',
+  'BitString',
+  'Boolean',
+  'Float',
+  'Integer',
+  'MergeSupportFunc',
+  'SetToDefault',
+  'SQLValueFunction',
+  'String',
+]);
+
+/**
+ * Expressions that use columns and are still safe, with the reason. What they tell of a value is at most whether it
+ * is there; policy decides on such probing by the columns that a statement names, not by masking its answer.
+ */
+export const safeTags: Readonly<Record<string, string>> = {
+  NullTest: 'tells only whether a value is NULL, which masks keep visible anyway',
+  GroupingFunc: 'tells the grouping set of a row, never a value',
+};
+
+/** Lineage of one expression. `node` is a wrapped node; anything else is opaque. */
+export function evaluate(analysis: Analysis, scope: Scope, node: unknown): Value {
+  if (node === undefined || node === null) return constant;
+  const tag = tagOf(node);
+  if (tag === '') return opaque;
+  const value = enter(analysis) ? evaluateTag(analysis, scope, tag, record(record(node)[tag])) : opaque;
+  leave(analysis);
+  spend(analysis, value.sources.size);
+  return value;
+}
+
+function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRecord): Value {
+  switch (tag) {
+    case 'ColumnRef':
+      for (const element of scope.elements) spend(analysis, element.columns.list.length >> 4);
+      return columnReference(scope, list(body.fields));
+    case 'ParamRef':
+      return parameterReference(scope, body.number);
+    case 'FuncCall':
+      return resolveCall(analysis, scope, body).value;
+    case 'A_Expr':
+      return operation(analysis, scope, body);
+    case 'TypeCast':
+      return cast(analysis, scope, body);
+    case 'CollateClause':
+      return evaluate(analysis, scope, body.arg);
+    case 'A_Indirection':
+      return indirection(analysis, scope, body);
+    case 'SubLink':
+      return subLink(analysis, scope, body);
+    case 'CoalesceExpr':
+      return list(body.args).reduce<Value>((value, arg) => either(value, evaluate(analysis, scope, arg)), constant);
+    case 'CaseExpr':
+      return caseExpression(analysis, scope, body);
+    case 'RowExpr':
+      return dependencies(analysis, scope, body.args);
+    case 'JsonArrayQueryConstructor':
+      return computedFrom(rowValue(queryColumns(analysis, scope, body.query)));
+  }
+  if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return constant;
+  return computedTags.has(tag) ? dependencies(analysis, scope, body) : opaque;
+}
+
+/** What all wrapped nodes inside a struct depend on. */
+export function dependencies(analysis: Analysis, scope: Scope, body: unknown): Value {
+  const all = new Dependencies();
+  addDependencies(analysis, scope, body, all);
+  return all.value();
+}
+
+function addDependencies(analysis: Analysis, scope: Scope, node: unknown, all: Dependencies): void {
+  if (!enter(analysis)) all.add(opaque);
+  else if (Array.isArray(node)) for (const item of node) addDependencies(analysis, scope, item, all);
+  else if (tagOf(node) !== '') all.add(evaluate(analysis, scope, node));
+  else if (isRecord(node))
+    for (const key in node) if (typeof node[key] === 'object') addDependencies(analysis, scope, node[key], all);
+  leave(analysis);
+}
+
+function columnReference(scope: Scope, fields: readonly unknown[]): Value {
+  const parts = names(fields);
+  if (tagOf(fields.at(-1)) === 'A_Star') {
+    // In an expression `t.*` is the row itself: f(t.*), ROW(t.*), t.* IS NULL.
+    const table = parts.length === 0 ? null : lookupTable(scope, parts.at(-2) ?? null, parts[parts.length - 1]);
+    return table === null ? opaque : rowValue(table.columns);
+  }
+  if (parts.length !== fields.length) return opaque;
+  switch (parts.length) {
+    case 1:
+      return lookupName(scope, parts[0]);
+    case 2:
+      return lookupQualified(scope, null, parts[0], parts[1]);
+    case 3:
+      return lookupQualified(scope, parts[0], parts[1], parts[2]);
+    case 4:
+      return lookupQualified(scope, parts[1], parts[2], parts[3]);
+    default:
+      return opaque;
+  }
+}
+
+/** `$1` is a value that the client sent, or an argument inside a function body. */
+function parameterReference(scope: Scope, number: unknown): Value {
+  if (scope.parameters === null) return constant;
+  return (typeof number === 'number' ? scope.parameters.values[number - 1] : undefined) ?? opaque;
+}
+
+function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const all = new Dependencies();
+  addDependencies(analysis, scope, body.lexpr, all);
+  addDependencies(analysis, scope, body.rexpr, all);
+  all.add(resolveOperator(analysis, names(body.name)));
+  return all.value();
+}
+
+function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const inner = evaluate(analysis, scope, body.arg);
+  const verdict = isUnchangedCast(analysis, inner, record(body.typeName));
+  if (verdict === 'unchanged') return inner;
+  // A row keeps its fields' values under a cast, but which name each has then is not known.
+  return verdict === 'opaque' ? opaque : computedFrom(inner);
+}
+
+function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  let value = evaluate(analysis, scope, body.arg);
+  for (const step of list(body.indirection)) {
+    const tag = tagOf(step);
+    if (tag === 'String') value = fieldOf(value, text(record(record(step).String).sval));
+    else if (tag === 'A_Indices') {
+      const all = new Dependencies();
+      all.add(value);
+      addDependencies(analysis, scope, record(step).A_Indices, all);
+      value = all.value();
+    } else if (tag !== 'A_Star') return opaque;
+  }
+  return value;
+}
+
+function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  // EXISTS tells only whether a row is there: a question of filters, not of values.
+  if (body.subLinkType === 'EXISTS_SUBLINK') return constant;
+  const columns = queryColumns(analysis, scope, body.subselect);
+  if (body.subLinkType === 'EXPR_SUBLINK' && columns.list.length === 1 && columns.openAt === -1)
+    return columns.list[0].value;
+  const all = new Dependencies();
+  all.addColumns(columns);
+  addDependencies(analysis, scope, body.testexpr, all);
+  all.add(resolveOperator(analysis, names(body.operName)));
+  return all.value();
+}
+
+/** Results pass through unchanged; what conditions tell of a column is taken as computed from it. */
+function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const conditions = new Dependencies();
+  addDependencies(analysis, scope, body.arg, conditions);
+  let result = evaluate(analysis, scope, body.defresult);
+  for (const item of list(body.args)) {
+    const when = record(record(item).CaseWhen);
+    addDependencies(analysis, scope, when.expr, conditions);
+    result = either(result, evaluate(analysis, scope, when.result));
+  }
+  const told = conditions.value();
+  return told.kind === 'constant' ? result : either(computedFrom(result), told);
+}

@@ -1,0 +1,237 @@
+/** Lineage of function and operator calls. */
+import { type AstRecord, list, names, stringConstant, text, unwrap } from './ast.ts';
+import { type Catalog, type PgFunction, type SearchPath, searchPathOf } from './catalog.ts';
+import { firstUserOid } from './catalogQueries.ts';
+import { builtinNature, isPureExtension } from './lineageBuiltins.ts';
+import { dependencies, evaluate } from './lineageExpressions.ts';
+import { isHarmlessBody } from './lineagePlpgsql.ts';
+import { type Analysis, type Scope, rootScope } from './lineageScope.ts';
+import { statementColumns } from './lineageSelect.ts';
+import {
+  type Columns,
+  type Value,
+  Dependencies,
+  constant,
+  either,
+  knownColumns,
+  opaque,
+  rowValue,
+} from './lineageValue.ts';
+import { findColumn, renameColumns, unionColumns, unknownColumns } from './lineageValue.ts';
+
+/** What a call returns: as a value in an expression, and as columns in FROM. */
+export interface CallResult {
+  readonly value: Value;
+  readonly columns: Columns;
+  /** One column without a name of its own: in FROM an alias renames it. */
+  readonly scalar: boolean;
+}
+
+interface Argument {
+  /** '' for positional notation. */
+  readonly name: string;
+  readonly value: Value;
+}
+
+const opaqueCall: CallResult = Object.freeze({ value: opaque, columns: unknownColumns, scalar: false });
+
+/** Lineage of a FuncCall struct. Overloads that cannot be told apart here are taken together. */
+export function resolveCall(analysis: Analysis, scope: Scope, body: AstRecord): CallResult {
+  const parts = names(body.funcname);
+  const name = parts.at(-1);
+  if (name === undefined || parts.length > 3) return opaqueCall;
+  const schema = parts.at(-2) ?? null;
+  const args = list(body.args).map((node) => argument(analysis, scope, node));
+  const { catalog, path } = analysis;
+  const candidates = catalog.functions(schema, name, path).filter((f) => takes(f, args.length));
+  const hasBuiltin = (schema === null || schema === 'pg_catalog') && catalog.builtinFunction(name) !== undefined;
+
+  let result: CallResult | null = hasBuiltin ? callBuiltin(analysis, name, body, args) : null;
+  for (const candidate of candidates) {
+    const next = callUser(analysis, candidate, args);
+    result = result === null ? next : eitherCall(result, next);
+  }
+  result ??= callAttribute(name, args);
+  return withModifiers(analysis, scope, body, result);
+}
+
+function argument(analysis: Analysis, scope: Scope, node: unknown): Argument {
+  const named = unwrap(node, 'NamedArgExpr');
+  if (named === null) return { name: '', value: evaluate(analysis, scope, node) };
+  return { name: text(named.name), value: evaluate(analysis, scope, named.arg) };
+}
+
+function takes(f: PgFunction, count: number): boolean {
+  // Direct and aggregated arguments of ordered-set aggregates are counted together by the catalog only.
+  return f.kind === 'a' || (count >= f.argumentsMin && count <= f.argumentsMax);
+}
+
+function eitherCall(a: CallResult, b: CallResult): CallResult {
+  return { value: either(a.value, b.value), columns: unionColumns(a.columns, b.columns), scalar: a.scalar && b.scalar };
+}
+
+/** FILTER and ORDER BY inside an aggregate decide which values come out and how; a window's own order does not. */
+function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord, result: CallResult): CallResult {
+  if (body.agg_filter === undefined && body.agg_order === undefined) return result;
+  const all = new Dependencies();
+  all.add(result.value);
+  all.add(evaluate(analysis, scope, body.agg_filter));
+  // count(x ORDER BY y) is still only a number.
+  if (!(body.agg_within_group !== true && result.value.kind === 'constant'))
+    all.add(dependencies(analysis, scope, body.agg_order));
+  return { ...result, value: all.value() };
+}
+
+function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): CallResult {
+  const nature = builtinNature(name, stringConstant(list(body.args)[0]));
+  if (nature === 'opaque') return opaqueCall;
+  const value = nature === 'safe' ? constant : computed(args);
+  const builtin = analysis.catalog.builtinFunction(name);
+  const outputs = builtin?.outputNames ?? [];
+  if (outputs.length > 0) {
+    const columns = knownColumns(outputs.map((output) => ({ name: output, value })));
+    return {
+      value: outputs.length > 1 && value.kind !== 'opaque' ? { ...value, row: columns } : value,
+      columns,
+      scalar: false,
+    };
+  }
+  if (builtin?.open === true) return { value, columns: { list: [], openAt: 0, rest: value }, scalar: false };
+  return scalarCall(name, value);
+}
+
+function scalarCall(name: string, value: Value): CallResult {
+  return { value, columns: knownColumns([{ name, value }]), scalar: true };
+}
+
+function computed(args: readonly Argument[]): Value {
+  const all = new Dependencies();
+  for (const arg of args) all.add(arg.value);
+  return all.value();
+}
+
+/** `f(t)` may mean the column f of the row t (manual, 8.16.5); anything else of this name is unknown here. */
+function callAttribute(name: string, args: readonly Argument[]): CallResult {
+  const row = args.length === 1 ? args[0].value.row : null;
+  const value = row === null ? undefined : findColumn(row, name);
+  return value === undefined ? opaqueCall : scalarCall(name, value);
+}
+
+/** Whether a function, known by its OID alone, computes its result from its arguments. */
+export function functionIsPure(catalog: Catalog, oid: number): boolean {
+  if (oid < firstUserOid) return true;
+  const f = catalog.functionByOid(oid);
+  return f !== undefined && isPureByOwner(f);
+}
+
+/** An operator adds nothing to its operands unless a user made one of this name with code of his own behind it. */
+export function resolveOperator(analysis: Analysis, parts: readonly string[]): Value {
+  for (const oid of analysis.catalog.operatorFunctions(parts.at(-1) ?? '')) {
+    if (!functionIsPure(analysis.catalog, oid)) return opaque;
+  }
+  return constant;
+}
+
+function isPureByOwner(f: PgFunction): boolean {
+  if (!isPureExtension(f.extension)) return false;
+  // PostGIS ships a few that look tables up by name.
+  if (f.extension === 'postgis' && !(f.name.startsWith('st_') && !f.name.includes('extent'))) return false;
+  return f.language === 'c' || f.language === 'internal' || f.kind === 'a';
+}
+
+function callUser(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (isPureByOwner(f) || isPureProcedural(analysis, f)) {
+    const value = computed(args);
+    if (f.outputNames.length > 0) {
+      return { value, columns: knownColumns(f.outputNames.map((name) => ({ name, value }))), scalar: false };
+    }
+    return returnsRow(analysis.catalog, f)
+      ? { value, columns: { list: [], openAt: 0, rest: value }, scalar: false }
+      : scalarCall(f.name, value);
+  }
+  return f.language === 'sql' && f.kind === 'f' ? callSql(analysis, f, args) : opaqueCall;
+}
+
+function isPureProcedural(analysis: Analysis, f: PgFunction): boolean {
+  if (f.language !== 'plpgsql' || f.volatile || f.source === null || f.kind !== 'f') return false;
+  const { catalog, path } = analysis;
+  return isHarmlessBody(
+    f.source,
+    (name) =>
+      catalog.builtinFunction(name) !== undefined &&
+      builtinNature(name, null) !== 'opaque' &&
+      catalog.functions(null, name, path).length === 0,
+    (operator) => resolveOperator(analysis, [operator]) === constant,
+  );
+}
+
+/** record, the polymorphic types and composite types. */
+function returnsRow(catalog: Catalog, f: PgFunction): boolean {
+  const type = catalog.type(f.returnType);
+  return type === undefined || type.kind === 'c' || type.kind === 'p' || type.kind === 'd';
+}
+
+/** The body's last statement, with the arguments' lineage in place of the parameters. */
+function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  const path = bodyPath(analysis.path, f);
+  const statements =
+    f.source === null || path === null || analysis.active.has(f.oid) ? null : analysis.catalog.parse(sqlBody(f.source));
+  if (statements === null || statements.length === 0 || path === null) return opaqueCall;
+  analysis.active.add(f.oid);
+  // One object for all counters: a body must not start with a fresh allowance.
+  const inner: Analysis = { ...analysis, path };
+  const scope = rootScope({ functionName: f.name, names: f.inputNames, values: bindArguments(f, args) });
+  const columns = statementColumns(inner, scope, statements.at(-1));
+  analysis.nodesLeft = inner.nodesLeft;
+  analysis.active.delete(f.oid);
+  return shapeResult(analysis.catalog, f, columns);
+}
+
+/** `"$user"` in a function's own path can mean its owner, who is not known here. */
+function bodyPath(path: SearchPath, f: PgFunction): SearchPath | null {
+  if (f.searchPath === null) return path;
+  return f.searchPath.includes('$user') ? null : searchPathOf(f.searchPath, '', path.temp);
+}
+
+/** SQL-standard bodies come as `BEGIN ATOMIC ..; END` or `RETURN expression`. */
+function sqlBody(source: string): string {
+  const atomic = /^\s*BEGIN\s+ATOMIC\s([\s\S]*)\bEND\s*$/.exec(source);
+  if (atomic !== null) return atomic[1];
+  return source.replace(/^\s*RETURN\s/, 'SELECT ');
+}
+
+function bindArguments(f: PgFunction, args: readonly Argument[]): readonly Value[] {
+  const count = Number.isFinite(f.argumentsMax) ? f.argumentsMax : Math.max(f.inputNames.length, args.length);
+  // A parameter left to its default: the default's expression is not known here.
+  const values: Value[] = new Array(Math.min(count, 200)).fill(opaque);
+  if (!Number.isFinite(f.argumentsMax)) return values.fill(computed(args));
+  args.forEach((arg, at) => {
+    const position = arg.name === '' ? at : f.inputNames.indexOf(arg.name);
+    if (position >= 0 && position < values.length) values[position] = arg.value;
+  });
+  return values;
+}
+
+/** Gives the body's columns the names that the function declares. */
+function shapeResult(catalog: Catalog, f: PgFunction, columns: Columns): CallResult {
+  const type = catalog.type(f.returnType);
+  const relation = type?.kind === 'c' ? catalog.relation(type.relation) : undefined;
+  const declared = f.outputNames.length > 0 ? f.outputNames : (relation?.columns.map((column) => column.name) ?? []);
+  if (declared.length > 1 || relation !== undefined) {
+    // One output that is a row (`SELECT c FROM c`) stands for its fields.
+    const single = columns.list.length === 1 && columns.openAt === -1 ? columns.list[0].value : null;
+    const fields =
+      single !== null && declared.length > 1
+        ? (single.row ?? { list: [], openAt: 0, rest: computed([{ name: '', value: single }]) })
+        : columns;
+    const named = renameColumns(fields, declared);
+    return { value: rowValue(named), columns: named, scalar: false };
+  }
+  if (returnsRow(catalog, f)) return { value: rowValue(columns), columns, scalar: false };
+  // The value is coerced to the declared type, so it need not be the unchanged column.
+  const value = computed(
+    columns.list.length === 0 && columns.openAt === -1 ? [] : [{ name: '', value: rowValue(columns) }],
+  );
+  const name = declared[0] ?? f.name;
+  return { value, columns: knownColumns([{ name, value }]), scalar: declared.length === 0 };
+}

@@ -1,0 +1,212 @@
+/**
+ * Which columns of a target are masked, for one set of mask rules.
+ *
+ * Rules name columns by globs. A mask then spreads to every place where the same value stands: to the columns of views
+ * (through their definitions), to generated columns, and between the tables of an inheritance or partition tree.
+ */
+import type { ColumnMaskRule, MaskRules, MaskSpec, RuleId } from '../../facts.ts';
+import { record } from './ast.ts';
+import { type Catalog, type Column, type ColumnKey, type Relation, type SearchPath, keyRelation } from './catalog.ts';
+import { type Lineage, type OutputLineage, lineageOf, outputsFor } from './lineage.ts';
+
+export interface ColumnMask {
+  readonly mask: MaskSpec;
+  /** Rules behind it; empty for what cannot be decided. */
+  readonly rules: readonly RuleId[];
+  /** `rule`: named by a rule, unchanged. `derived`: computed from such a column. `undecidable`: may hold anything. */
+  readonly reason: 'rule' | 'derived' | 'undecidable';
+}
+
+export type StrongerMask = (a: MaskSpec, b: MaskSpec) => MaskSpec;
+
+export interface ColumnMaskIndex {
+  readonly catalog: Catalog;
+  /** Whether there are rules on columns at all. If not, columns that the catalog does not know need no care. */
+  readonly ruled: boolean;
+  /** Whether any column is masked at all. If not, nothing that is undecidable needs hiding. */
+  readonly any: boolean;
+  /** Mask of a column of a table or view; computed on first use and kept. */
+  maskOf(key: ColumnKey): ColumnMask | null;
+  /** Mask of an output with this lineage. */
+  maskOfOutput(output: OutputLineage): ColumnMask | null;
+  /** Mask of a whole row of a relation. */
+  maskOfRow(relation: Relation): ColumnMask | null;
+  /** Mask of something of which nothing is known. */
+  readonly undecidable: ColumnMask | null;
+}
+
+/** Names in definitions that the server printed are qualified but for those of pg_catalog; see catalogPrelude. */
+const definitionPath: SearchPath = Object.freeze({ schemas: ['pg_catalog'], temp: '' });
+
+const undecidable: ColumnMask = { mask: { kind: 'redact' }, rules: [], reason: 'undecidable' };
+const maxFamily = 10_000;
+
+/**
+ * @param strongerMask decides between two masks on one column (policy/strength.ts).
+ */
+export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: StrongerMask): ColumnMaskIndex {
+  const named = namedColumns(catalog, rules.columns, strongerMask);
+  const known = new Map<ColumnKey, ColumnMask | null>();
+  const running = new Set<ColumnKey>();
+  const unknown = named.size > 0 ? undecidable : null;
+
+  const stronger = (a: ColumnMask | null, b: ColumnMask | null): ColumnMask | null => {
+    if (a === null || b === null) return a ?? b;
+    return joinMasks(a, b, strongerMask);
+  };
+  const maskOf = (key: ColumnKey): ColumnMask | null => {
+    if (named.size === 0) return null;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    // A view that reads itself through others cannot be queried; whatever asks is told the safe thing.
+    if (running.has(key)) return unknown;
+    running.add(key);
+    const mask = compute(key);
+    running.delete(key);
+    known.set(key, mask);
+    return mask;
+  };
+  const compute = (key: ColumnKey): ColumnMask | null => {
+    const relation = catalog.relation(keyRelation(key));
+    const column = relation?.columns.find((candidate) => candidate.key === key);
+    if (relation === undefined || column === undefined || column.undecidable) return unknown;
+    let mask: ColumnMask | null = null;
+    for (const member of family(catalog, relation)) {
+      const same = member.byName.get(column.name);
+      if (same !== undefined) mask = stronger(mask, named.get(same.key) ?? null);
+    }
+    const origin = definedAs(catalog, relation, column);
+    return origin === null ? mask : stronger(mask, origin === 'unknown' ? unknown : maskOfOutput(origin));
+  };
+  const maskOfOutput = (output: OutputLineage): ColumnMask | null => {
+    if (output.kind === 'opaque') return unknown;
+    let mask: ColumnMask | null = null;
+    for (const source of output.sources) mask = stronger(mask, maskOf(source));
+    if (mask === null || output.kind === 'column') return mask;
+    // What is computed may be a slice, a hash or a digit of the value: the column's own mask does not fit it.
+    return {
+      mask: strongerMask({ kind: 'redact' }, mask.mask),
+      rules: mask.rules,
+      reason: mask.reason === 'rule' ? 'derived' : mask.reason,
+    };
+  };
+  const maskOfRow = (relation: Relation): ColumnMask | null => {
+    let mask: ColumnMask | null = null;
+    for (const column of relation.columns) mask = stronger(mask, maskOf(column.key));
+    return mask === null
+      ? null
+      : { mask: strongerMask({ kind: 'redact' }, mask.mask), rules: mask.rules, reason: 'derived' };
+  };
+  const ruled = rules.columns.length > 0;
+  return Object.freeze({ catalog, ruled, any: named.size > 0, maskOf, maskOfOutput, maskOfRow, undecidable: unknown });
+}
+
+function joinMasks(a: ColumnMask, b: ColumnMask, strongerMask: StrongerMask): ColumnMask {
+  const rules = b.rules.every((rule) => a.rules.includes(rule)) ? a.rules : [...new Set([...a.rules, ...b.rules])];
+  const reason =
+    a.reason === b.reason
+      ? a.reason
+      : a.reason === 'undecidable' || b.reason === 'undecidable'
+        ? 'undecidable'
+        : 'derived';
+  return { mask: strongerMask(a.mask, b.mask), rules, reason };
+}
+
+/** Columns that rules name themselves. */
+function namedColumns(
+  catalog: Catalog,
+  rules: readonly ColumnMaskRule[],
+  strongerMask: StrongerMask,
+): ReadonlyMap<ColumnKey, ColumnMask> {
+  const named = new Map<ColumnKey, ColumnMask>();
+  for (const relation of rules.length === 0 ? [] : catalog.relations.values()) {
+    const near = rules.filter(
+      (rule) => globMatches(rule.schema, relation.schema) && globMatches(rule.table, relation.name),
+    );
+    for (const column of near.length === 0 ? [] : relation.columns) {
+      for (const rule of near) {
+        if (!globMatches(rule.column, column.name)) continue;
+        const mask: ColumnMask = { mask: rule.mask, rules: [rule.rule], reason: 'rule' };
+        const before = named.get(column.key);
+        named.set(column.key, before === undefined ? mask : joinMasks(before, mask, strongerMask));
+      }
+    }
+  }
+  return named;
+}
+
+/**
+ * `*` matches any run of characters, everything else itself. Letter case does not matter: a table made with a quoted
+ * `"SSN"` must not escape a rule. Linear in time: only the last star is ever tried again.
+ */
+export function globMatches(glob: string, name: string): boolean {
+  if (glob === '*') return true;
+  const pattern = glob.toLowerCase();
+  const text = name.toLowerCase();
+  let [at, star, mark] = [0, -1, 0];
+  let next = 0;
+  while (next < text.length) {
+    if (at < pattern.length && pattern[at] === '*') {
+      star = at++;
+      mark = next;
+    } else if (at < pattern.length && pattern[at] === text[next]) {
+      at++;
+      next++;
+    } else if (star !== -1) {
+      at = star + 1;
+      next = ++mark;
+    } else return false;
+  }
+  while (pattern[at] === '*') at++;
+  return at === pattern.length;
+}
+
+/** A relation with all its ancestors and descendants: a row of a partition is a row of its parents too. */
+function family(catalog: Catalog, relation: Relation): ReadonlySet<Relation> {
+  const members = new Set<Relation>([relation]);
+  for (const next of ['parents', 'children'] as const) {
+    const queue = [relation];
+    for (let item = queue.pop(); item !== undefined && members.size < maxFamily; item = queue.pop()) {
+      for (const oid of item[next]) {
+        const member = catalog.relation(oid);
+        if (member === undefined || members.has(member)) continue;
+        members.add(member);
+        queue.push(member);
+      }
+    }
+  }
+  return members;
+}
+
+const definitions = new WeakMap<Relation, Lineage | null>();
+const expressions = new WeakMap<Column, Lineage | null>();
+
+/** What a view's or generated column is computed from; null for stored columns. */
+function definedAs(catalog: Catalog, relation: Relation, column: Column): OutputLineage | 'unknown' | null {
+  if (relation.kind === 'v' || relation.kind === 'm') {
+    // The server's own views show its state, not user tables; those with samples of values are marked undecidable.
+    if (relation.system) return null;
+    let lineage = definitions.get(relation);
+    if (lineage === undefined) definitions.set(relation, (lineage = definedLineage(catalog, relation.definition)));
+    const outputs = lineage === null ? null : outputsFor(lineage, relation.columns.length);
+    return outputs?.[relation.columns.indexOf(column)] ?? 'unknown';
+  }
+  if (!column.generated) return null;
+  let lineage = expressions.get(column);
+  if (lineage === undefined) {
+    const from = `${quoted(relation.schema)}.${quoted(relation.name)}`;
+    lineage = definedLineage(catalog, column.expression === null ? null : `SELECT (${column.expression}) FROM ${from}`);
+    expressions.set(column, lineage);
+  }
+  return (lineage === null ? null : outputsFor(lineage, 1))?.[0] ?? 'unknown';
+}
+
+function definedLineage(catalog: Catalog, sql: string | null): Lineage | null {
+  const statements = sql === null ? null : catalog.parse(sql);
+  if (statements === null || statements.length !== 1 || record(statements[0]).SelectStmt === undefined) return null;
+  return lineageOf(statements[0], catalog, definitionPath);
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

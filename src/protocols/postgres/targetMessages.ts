@@ -1,0 +1,342 @@
+/**
+ * The meaning of what the target sends: which owed answer a message settles, what its rows look like, and what the client
+ * may read of it. Bytes are framed and moved in targetHalf.ts.
+ */
+import type { Frame } from '../../bytes/frames.ts';
+import type { Fault } from '../../errors.ts';
+import type { MaskPlan } from '../../masking/plan.ts';
+import type { Conversation } from './conversation.ts';
+import { applyEffects } from './effects.ts';
+import type { Expected, ExpectedKind } from './expected.ts';
+import { takeOwnRow } from './ownQuery.ts';
+import type { OwnQueries } from './ownQueries.ts';
+import type { Shape } from './prepared.ts';
+import type { StatementRun } from './statementRun.ts';
+import { Backend, targetFault, TransactionStatus, WireFault } from './wire.ts';
+import {
+  commandRows,
+  readCopyResponse,
+  readDiagnostic,
+  readParameterStatus,
+  readReadyForQuery,
+  readRowDescription,
+} from './wireBackend.ts';
+import { errorResponse } from './wireToClient.ts';
+
+/** What becomes of a message: it passes, it is swallowed, these bytes go in its place, or nothing goes on until a wait ends. */
+export type Fate = 'pass' | 'swallow' | 'wait' | Uint8Array;
+
+export class TargetMessages {
+  readonly #conversation: Conversation;
+  readonly #own: OwnQueries;
+  /** What the current wait is for. */
+  #until: Promise<Fault | null> | null = null;
+  #copyOut = false;
+  /** Told after each ReadyForQuery. */
+  onReady: () => void = () => {};
+
+  constructor(conversation: Conversation, own: OwnQueries) {
+    this.#conversation = conversation;
+    this.#own = own;
+  }
+
+  /** The run whose rows come now. */
+  get run(): StatementRun | null {
+    return this.#conversation.expected.front?.run ?? null;
+  }
+
+  /** Rows that come now answer a question of the gate's own. */
+  get swallowsRows(): boolean {
+    const front = this.#conversation.expected.front;
+    return front !== null && front.own && front.kind === 'query';
+  }
+
+  /** Plan for rows of this message type; null: they pass or are the gate's own; undefined: nobody asked for them. */
+  rowPlan(type: number): MaskPlan | null | 'wait' | undefined {
+    const front = this.#conversation.expected.front;
+    if (front === null || (front.kind !== 'query' && front.kind !== 'execute')) return undefined;
+    if ((type === Backend.CopyData) !== this.#copyOut) return undefined;
+    if (front.own) return null;
+    const { run } = front;
+    if (run === null) return undefined;
+    if (run.planned && run.planVersion === this.#conversation.masks.version) return run.plan;
+    if (!this.#conversation.masks.active) {
+      run.plan = null;
+    } else {
+      // A result that goes on under a newer policy or catalog is planned anew from the shape that it came with.
+      if (front.portal === null && run.shape === null) return undefined;
+      const planned = this.#plan(front, run, front.portal?.shape() ?? run.shape ?? []);
+      if (planned === 'wait') return 'wait';
+      run.plan = planned;
+    }
+    run.planned = true;
+    run.planVersion = this.#conversation.masks.version;
+    return run.plan;
+  }
+
+  tookRows(bytes: number): void {
+    const run = this.run;
+    if (run !== null) run.entry.bytes += bytes;
+  }
+
+  /** Rows of the gate's own question; false: malformed, and the session has been ended. */
+  ownRows(bytes: Uint8Array, start: number, end: number): boolean {
+    if (takeOwnRow(bytes, start, end, (values) => this.#own.onRow(values))) return true;
+    this.#conversation.fail(targetFault('malformed row'));
+    return false;
+  }
+
+  /** Calls back when what {@link onMessage} or {@link rowPlan} waits for has come; a fault ends the session instead. */
+  whenReady(goOn: () => void): void {
+    const until = this.#until ?? Promise.resolve(null);
+    this.#until = null;
+    void until.then((fault) => {
+      if (fault !== null) this.#conversation.fail(fault);
+      goOn();
+    });
+  }
+
+  onTargetClosed(): void {
+    const conversation = this.#conversation;
+    if (conversation.ended) return;
+    conversation.fail({ code: 'BG_TARGET_LOST', detail: 'the target closed the connection' });
+  }
+
+  onMessage(bytes: Uint8Array, frame: Frame): Fate {
+    const { body, end } = frame;
+    switch (frame.type) {
+      case Backend.ParseComplete:
+        return this.#settle('parse');
+      case Backend.BindComplete:
+        return this.#settle('bind');
+      case Backend.CloseComplete:
+        return this.#settle('close');
+      case Backend.ParameterDescription:
+        return this.#parameterDescription();
+      case Backend.RowDescription:
+        return this.#rowDescription(bytes, body, end);
+      case Backend.NoData:
+        return this.#described([]);
+      case Backend.CommandComplete:
+        return this.#commandComplete(bytes, body, end);
+      case Backend.EmptyQueryResponse:
+        return this.#statementEnded('complete');
+      case Backend.PortalSuspended:
+        return this.#settle('execute');
+      case Backend.ErrorResponse:
+        return this.#errorResponse(bytes, body, end);
+      case Backend.NoticeResponse:
+        return this.#conversation.masks.active ? this.#scrubbed(frame.type, bytes, body, end) : 'pass';
+      case Backend.ReadyForQuery:
+        return this.#readyForQuery(bytes, body, end);
+      case Backend.CopyInResponse:
+        return this.#copyInResponse();
+      case Backend.CopyOutResponse:
+        return this.#copyOutResponse(bytes, body, end);
+      case Backend.CopyDone:
+        return this.#copyOut ? 'pass' : this.#violation('CopyDone without COPY');
+      case Backend.ParameterStatus:
+        return this.#parameterStatus(bytes, body, end);
+      case Backend.NotificationResponse:
+        return this.#conversation.masks.notification(bytes, frame);
+      default:
+        // CopyBothResponse, FunctionCallResponse, Authentication, ...: nothing that a session of this gate asks for.
+        return this.#violation(`message type ${frame.type} has no place here`);
+    }
+  }
+
+  #violation(detail: string): Fate {
+    this.#conversation.fail(targetFault(detail));
+    return 'swallow';
+  }
+
+  /** Takes the front entry off if it is of this kind. */
+  #settle(kind: ExpectedKind): Fate {
+    const { expected } = this.#conversation;
+    const front = expected.front;
+    if (front === null || front.kind !== kind) return this.#violation(`an answer to ${kind} that nobody asked for`);
+    expected.shift();
+    return front.own ? 'swallow' : 'pass';
+  }
+
+  #parameterDescription(): Fate {
+    const front = this.#conversation.expected.front;
+    if (front?.kind !== 'describe_statement') return this.#violation('ParameterDescription that nobody asked for');
+    return front.own ? 'swallow' : 'pass';
+  }
+
+  #rowDescription(bytes: Uint8Array, body: number, end: number): Fate {
+    const conversation = this.#conversation;
+    const front = conversation.expected.front;
+    if (front === null) return this.#violation('RowDescription that nobody asked for');
+    if (front.kind === 'query') {
+      if (front.own) return 'swallow';
+      const { run } = front;
+      if (run === null) return this.#violation('rows for a refused statement');
+      if (!conversation.masks.active) {
+        run.plan = null;
+        run.planned = true;
+        run.planVersion = conversation.masks.version;
+        return 'pass';
+      }
+      const shape = readRowDescription(bytes, body, end);
+      if (shape instanceof WireFault) return this.#violation(shape.detail);
+      const planned = this.#plan(front, run, shape);
+      if (planned === 'wait') return 'wait';
+      run.plan = planned;
+      run.shape = shape;
+      run.planned = true;
+      run.planVersion = conversation.masks.version;
+      return 'pass';
+    }
+    const shape = conversation.masks.active ? readRowDescription(bytes, body, end) : [];
+    if (shape instanceof WireFault) return this.#violation(shape.detail);
+    return this.#described(shape);
+  }
+
+  /** The answer to Describe, rows or none. */
+  #described(shape: Shape): Fate {
+    const { expected } = this.#conversation;
+    const front = expected.front;
+    if (front === null) return this.#violation('a description that nobody asked for');
+    if (front.kind === 'describe_statement') {
+      if (front.statement !== null) front.statement.shape = shape;
+    } else if (front.kind === 'describe_portal') {
+      if (front.portal !== null) front.portal.described = shape;
+    } else return this.#violation('a description that nobody asked for');
+    expected.shift();
+    return front.own ? 'swallow' : 'pass';
+  }
+
+  #plan(front: Expected, run: StatementRun, shape: Shape): MaskPlan | null | 'wait' {
+    const { masks, portals, statements } = this.#conversation;
+    const source = masks.rowSource(run.current, portals, statements);
+    const planned = masks.plan(source, shape, front.portal?.prepared ?? null, run.entry);
+    if (planned !== 'refresh') return planned;
+    this.#until = masks.refresh();
+    return 'wait';
+  }
+
+  #commandComplete(bytes: Uint8Array, body: number, end: number): Fate {
+    const run = this.run;
+    if (run !== null) run.entry.rows += Math.max(0, commandRows(bytes, body, end));
+    return this.#statementEnded('complete');
+  }
+
+  /** One statement is done: that of an Execute, or one of a simple query. */
+  #statementEnded(how: string): Fate {
+    const conversation = this.#conversation;
+    const front = conversation.expected.front;
+    if (front === null || (front.kind !== 'query' && front.kind !== 'execute')) {
+      return this.#violation('the end of a statement that nobody asked for');
+    }
+    this.#copyOut = false;
+    conversation.copyIn = false;
+    if (front.own) return 'swallow';
+    const { run } = front;
+    if (run !== null) {
+      const statement = run.current;
+      if (statement !== null) applyEffects(conversation, statement);
+      if (front.kind === 'query') {
+        run.index++;
+        run.planned = false;
+        run.shape = null;
+      } else conversation.finish(run, how);
+    }
+    if (front.kind === 'execute') conversation.expected.shift();
+    return 'pass';
+  }
+
+  #errorResponse(bytes: Uint8Array, body: number, end: number): Fate {
+    const conversation = this.#conversation;
+    const front = conversation.expected.front;
+    const fields = readDiagnostic(bytes, body, end);
+    if (fields instanceof WireFault) return this.#violation(fields.detail);
+    this.#copyOut = false;
+    conversation.copyIn = false;
+    const refusal = front?.refusal ?? null;
+    const own = front?.own === true && front.kind === 'query';
+    if (front?.run) {
+      front.run.entry.sqlstate = fields.find((field) => field.type === 'C')?.value ?? 'XX000';
+      conversation.finish(front.run, 'error');
+    }
+    if (front !== null && front.kind !== 'query') {
+      conversation.expected.skipToSync((entry) => {
+        if (entry.run !== null) conversation.finish(entry.run, 'skipped');
+      });
+    }
+    if (refusal !== null) return refusal.response;
+    if (own) return 'swallow';
+    return conversation.masks.active ? conversation.masks.scrub(Backend.ErrorResponse, fields) : 'pass';
+  }
+
+  #scrubbed(type: number, bytes: Uint8Array, body: number, end: number): Fate {
+    const fields = readDiagnostic(bytes, body, end);
+    if (fields instanceof WireFault) return this.#violation(fields.detail);
+    return this.#conversation.masks.scrub(type, fields);
+  }
+
+  #readyForQuery(bytes: Uint8Array, body: number, end: number): Fate {
+    const conversation = this.#conversation;
+    const status = readReadyForQuery(bytes, body, end);
+    if (status instanceof WireFault) return this.#violation(status.detail);
+    const front = conversation.expected.front;
+    if (front === null || (front.kind !== 'sync' && front.kind !== 'query')) {
+      return this.#violation('ReadyForQuery that nobody asked for');
+    }
+    conversation.expected.shift();
+    conversation.transaction = status;
+    this.#copyOut = false;
+    if (front.run !== null) conversation.finish(front.run, 'complete');
+    if (status === TransactionStatus.idle) conversation.portals.deleteIf((portal) => !portal.holdable);
+    if (front.own) {
+      this.#own.onReady();
+      return 'swallow';
+    }
+    this.onReady();
+    return 'pass';
+  }
+
+  #copyInResponse(): Fate {
+    const conversation = this.#conversation;
+    const front = conversation.expected.front;
+    if (front === null || front.run === null) return this.#violation('CopyInResponse that nobody asked for');
+    if (conversation.copyEndsAhead > 0) conversation.copyEndsAhead--;
+    else conversation.copyIn = true;
+    if (front.kind === 'execute') conversation.expected.forgetSyncs();
+    return 'pass';
+  }
+
+  #copyOutResponse(bytes: Uint8Array, body: number, end: number): Fate {
+    const conversation = this.#conversation;
+    const response = readCopyResponse(bytes, body, end);
+    if (response instanceof WireFault) return this.#violation(response.detail);
+    const run = this.run;
+    if (run === null) return this.#violation('CopyOutResponse that nobody asked for');
+    if (conversation.masks.active) {
+      const planned = conversation.masks.planCopy(run.current, response, run.entry);
+      if (planned === 'refresh') {
+        this.#until = conversation.masks.refresh();
+        return 'wait';
+      }
+      if (planned !== null && 'code' in planned) {
+        conversation.fail(planned);
+        return 'swallow';
+      }
+      run.plan = planned;
+    } else run.plan = null;
+    run.planned = true;
+    run.planVersion = conversation.masks.version;
+    this.#copyOut = true;
+    return 'pass';
+  }
+
+  #parameterStatus(bytes: Uint8Array, body: number, end: number): Fate {
+    const status = readParameterStatus(bytes, body, end);
+    if (status instanceof WireFault) return this.#violation(status.detail);
+    const fault = this.#conversation.masks.onParameter(status.name, status.value);
+    if (fault === null) return 'pass';
+    this.#conversation.close(fault.code, errorResponse(fault.code));
+    return 'swallow';
+  }
+}

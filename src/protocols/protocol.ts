@@ -1,0 +1,221 @@
+/**
+ * The contract between the gateway and a protocol.
+ *
+ * The gateway owns sockets, threads and files; a protocol owns bytes. A protocol sees the two sides of a session as
+ * {@link Wire}s, tells the gateway what it needs through {@link Services}, and never opens anything itself. A new
+ * protocol is one folder that exports a {@link Protocol} and one line in `index.ts`.
+ */
+import type { Fault, ErrorCode } from '../errors.ts';
+import type { ConnectionInfo, Identity, MaskRules, Permit } from '../facts.ts';
+import type { Decision, Statement } from '../facts.ts';
+import type { KernelResult, MaskPlan, RowStream } from '../masking/plan.ts';
+
+/** One side of a session: a byte stream with back pressure, plain or TLS. */
+export interface Wire {
+  /** `address:port` of the peer, for the audit record. */
+  readonly peer: string;
+  readonly encrypted: boolean;
+  /** Whether this side of the gate has a certificate, so that {@link startTls} may be called. */
+  readonly canTls: boolean;
+  /** DER of the certificate that this side of the gate presented, for channel binding; null without TLS. */
+  readonly certificate: Uint8Array | null;
+  /** DER of the certificate that the peer presented; null without TLS. */
+  readonly peerCertificate: Uint8Array | null;
+  /** Bytes written and not yet taken by the operating system. */
+  readonly queuedBytes: number;
+  readonly closed: boolean;
+  /** From now on reads go to `reader`; bytes already read come first. */
+  setReader(reader: WireReader): void;
+  /**
+   * Writes without copying: `bytes` must stay unchanged until `done` is called (also on failure, exactly once).
+   */
+  write(bytes: Uint8Array, done: (() => void) | null): void;
+  pause(): void;
+  resume(): void;
+  /**
+   * Goes on as TLS server. `unread`: bytes that were read already and belong to the TLS handshake. Resolves to false if
+   * the handshake failed; the wire is closed then.
+   */
+  startTls(unread: Uint8Array | null): Promise<boolean>;
+  /** Writes what is queued, then closes. */
+  end(): void;
+  destroy(): void;
+}
+
+export interface WireReader {
+  /** Where the next bytes shall land. Called before every read; must return at least one byte of space. */
+  buffer(): Uint8Array;
+  /** `count` bytes stand at the start of `bytes`, which is what `buffer` gave or, right after a change of readers, another. */
+  onRead(bytes: Uint8Array, count: number): void;
+  /** The write queue went down to where writing may go on. */
+  onDrain(): void;
+  /** The peer is gone; nothing is read any more. Called once. */
+  onClose(): void;
+}
+
+/** What a gate knows of a configured target, for a protocol to log in there. */
+export interface Target {
+  readonly info: ConnectionInfo;
+  readonly database: string;
+  readonly credential: { readonly user: string; password(): Promise<string | Fault> };
+}
+
+/** How a protocol wraps TLS: PostgreSQL and MySQL ask first, others start with it. */
+export type TlsPreamble = 'none' | 'postgres';
+
+/** Verifier of a user's password (SCRAM-SHA-256, RFC 5803), and who that is. */
+export interface KnownUser {
+  readonly identity: Identity;
+  readonly verifier: string;
+}
+
+/** The policy of one identity on one connection, with everything precomputed. */
+export interface SessionPolicy {
+  readonly version: number;
+  readonly masks: MaskRules;
+  decide(statements: readonly Statement[]): Decision;
+}
+
+/** The constant part of a statement's audit record; built once per cached statement. */
+export interface AuditedStatement {
+  readonly text: string;
+  readonly fingerprint: string;
+  readonly kind: string;
+}
+
+/** One statement's record between its write-ahead line and its result line. */
+export interface AuditEntry {
+  rows: number;
+  bytes: number;
+  masked: number;
+  /** Five characters, or null without an error. */
+  sqlstate: string | null;
+}
+
+export interface SessionAudit {
+  /**
+   * Appends the write-ahead line. The caller must not let the target act before `whenDurable` has called back.
+   * `statements` of one batch make one record.
+   */
+  begin(statement: AuditedStatement, decision: Decision, maskRules: readonly string[]): AuditEntry;
+  /** Appends the result line. `how`: complete, error, blocked, suspended, cancelled, lost. */
+  end(entry: AuditEntry, how: string): void;
+  /** Calls back once everything appended so far is durable, or with the fault that stops it. */
+  whenDurable(callback: (fault: Fault | null) => void): void;
+  close(reason: string): void;
+}
+
+/** Memory that a session holds for a while: a slot of the shared slab, or private memory when the slab is exhausted. */
+export interface Lease {
+  readonly bytes: Uint8Array;
+  /** Usable offsets are [start, end); [base, start) is headroom. */
+  readonly base: number;
+  readonly start: number;
+  readonly end: number;
+  /** Lanes can see it. */
+  readonly shared: boolean;
+  release(): void;
+}
+
+/** Where result ranges are masked: on the spot or in a lane. */
+export interface Masker {
+  /** Usable bytes of a slot. A longer row is masked as it passes, with equal lengths. */
+  readonly slotBytes: number;
+  /** A slot, or private memory of the same size when the slab is exhausted (then bounded by the number of sessions). */
+  acquire(): Lease;
+  /** Whether a range of this length should go to a lane, as things are now. */
+  wantsLane(length: number): boolean;
+  /** Masks bytes[start, end) on the spot. The result is valid until the next call. */
+  mask(plan: MaskPlan, bytes: Uint8Array, start: number, end: number, outputStart: number): KernelResult;
+  /**
+   * Gives a range of the slab to a lane. False: no lane takes it now. `done` comes exactly once, on a later turn; null: the
+   * lane died, and the range must not be sent.
+   */
+  submit(
+    plan: MaskPlan,
+    start: number,
+    end: number,
+    outputStart: number,
+    done: (result: KernelResult | null) => void,
+  ): boolean;
+  openRowStream(plan: MaskPlan): RowStream;
+  /** The plan will not be used again. */
+  forget(plan: MaskPlan): void;
+}
+
+/** Counts of one connection. Plain fields, read when metrics are scraped: never a metrics call per message. */
+export interface SessionCounters {
+  statementsAllowed: number;
+  statementsBlocked: number;
+  statementsNeedingApproval: number;
+  statementsRefused: number;
+  statementsFailed: number;
+  statementsObserved: number;
+  rows: number;
+  maskedValues: number;
+  bytesFromClient: number;
+  bytesToClient: number;
+  bytesFromTarget: number;
+  bytesToTarget: number;
+  cancelRequests: number;
+}
+
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface Limits {
+  readonly messageBytesMax: number;
+  readonly statementBytesMax: number;
+  readonly authenticationMs: number;
+}
+
+/** Everything a session may ask of the gateway. */
+export interface Services {
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly masker: Masker;
+  readonly hashKey: Uint8Array;
+  readonly tlsRequired: boolean;
+  findUser(name: string): KnownUser | null;
+  findTarget(name: string): Target | null;
+  /** Changes with every accepted policy reload; a session compares before it trusts an older decision. */
+  readonly policyVersion: number;
+  /** Opens a connection to a target; TLS as configured, after the protocol's own preamble. */
+  dial(target: Target, preamble: TlsPreamble): Promise<Wire | Fault>;
+  policyFor(identity: Identity, connection: ConnectionInfo): SessionPolicy;
+  openAudit(identity: Identity | null, connection: ConnectionInfo | null, wire: Wire): SessionAudit;
+  countersFor(connection: string): SessionCounters;
+  /** For statements of the gate's own making: catalog reads, and what stands in for a refused statement. */
+  readonly gatePermit: Permit;
+  /** Random bytes from the operating system. */
+  random(count: number): Uint8Array;
+}
+
+/** A running session, as the gateway sees it when it drains or stops. */
+export interface Session {
+  /** Finish what is under way, then say goodbye and close; at once if idle. */
+  drain(): void;
+  /** Close now, with a native error where the stream allows one. */
+  abort(code: ErrorCode): void;
+}
+
+/** What a session tells the gateway about itself. */
+export interface SessionEvents {
+  /** The client has proven who it is. False: too many sessions; the protocol says so and closes. */
+  onAuthenticated(identity: Identity, connection: ConnectionInfo): boolean;
+  onAuthenticationFailed(): void;
+  /** Both sides are closed. Called once, always. */
+  onEnd(): void;
+}
+
+export interface Protocol {
+  readonly name: string;
+  /** Loads what the protocol needs before the first session (parsers, tables). */
+  prepare(): Promise<void>;
+  /** Takes over a freshly accepted client. */
+  accept(client: Wire, services: Services, events: SessionEvents): Session;
+}

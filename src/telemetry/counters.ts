@@ -1,0 +1,92 @@
+/**
+ * What the gate counts. Plain number fields: the hot path does `counters.rows += n` and nothing else; `registry.ts`
+ * reads them when somebody asks for /metrics. Counters only grow; fields called `...Open` go up and down.
+ */
+
+const bucketCount = 24;
+
+/** A histogram of durations with bounds at powers of two, from 1 µs to 8.4 s. */
+export class Latency {
+  /** Observations up to 2 ** index µs and above the bound before; the last holds all that are longer. */
+  readonly buckets = new Float64Array(bucketCount + 1);
+  sumUs = 0;
+  count = 0;
+
+  /** Adds one duration in microseconds. */
+  observe(us: number): void {
+    const whole = Math.min(Math.ceil(us), 0x7fffffff);
+    this.buckets[whole <= 1 ? 0 : Math.min(32 - Math.clz32(whole - 1), bucketCount)]++;
+    this.sumUs += us;
+    this.count++;
+  }
+
+  /** Upper bounds of all buckets but the last, in seconds. */
+  static readonly boundsSeconds: readonly number[] = Array.from(
+    { length: bucketCount },
+    (_, index) => 2 ** index / 1e6,
+  );
+}
+
+/** Counts of one configured connection. */
+export class ConnectionCounters {
+  readonly protocol: string;
+  readonly connection: string;
+  sessionsOpen = 0;
+  sessions = 0;
+  statementsAllowed = 0;
+  statementsBlocked = 0;
+  statementsNeedingApproval = 0;
+  /** Refused before a decision: not parsable, too large, audit not writable, a feature that is not passed. */
+  statementsRefused = 0;
+  /** Allowed, and then failed at the target. */
+  statementsFailed = 0;
+  /** A policy in `observe` mode would have decided more strictly. */
+  statementsObserved = 0;
+  rows = 0;
+  maskedValues = 0;
+  bytesFromClient = 0;
+  bytesToClient = 0;
+  bytesFromTarget = 0;
+  bytesToTarget = 0;
+  dialFailures = 0;
+  cancelRequests = 0;
+
+  constructor(protocol: string, connection: string) {
+    this.protocol = protocol;
+    this.connection = connection;
+  }
+}
+
+/** Counts of the whole gate. */
+export class GateCounters {
+  /** Client sockets, authenticated or not. */
+  socketsOpen = 0;
+  sockets = 0;
+  unauthenticatedOpen = 0;
+  /** Closed because of a limit on sockets or sessions. */
+  socketsRefused = 0;
+  authenticationFailures = 0;
+  authenticationTimeouts = 0;
+  unknownConnections = 0;
+  protocolViolations = 0;
+  internalErrors = 0;
+  policyVersion = 0;
+  policyReloads = 0;
+  policyReloadsRefused = 0;
+  statementCacheHits = 0;
+  statementCacheMisses = 0;
+  /** Ranges masked on the main thread. */
+  rangesInline = 0;
+  /** Ranges masked by a lane. */
+  rangesInLane = 0;
+  auditRecords = 0;
+  auditFailures = 0;
+  /** Analysis and decision of one command message. */
+  readonly decide = new Latency();
+  /** Masking of one range on the main thread. */
+  readonly maskInline = new Latency();
+  /** From handing a range to a lane to having it back. */
+  readonly maskInLane = new Latency();
+  /** One write of the audit log, with the flush where `durability: disk`. */
+  readonly auditFlush = new Latency();
+}

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Statement } from '../../src/facts.ts';
+import type { Analyze } from '../../src/policy/cases.ts';
+import { policyCommand } from '../../src/policy/cli.ts';
+import type { PolicyFile } from '../../src/policy/types.ts';
+import { statement } from './support.ts';
+
+const policy = `
+name: p
+applies_to: { connections: [shop] }
+default: allow
+rules:
+  - { id: no-drop, match: { statement: [drop] }, action: block, message: Use migrations. }
+  - { id: ssn, match: { columns: [customers.ssn] }, action: mask, with: { keep_last: 4 }, applies_to: { not_groups: [dba] } }
+  - { id: pii, match: { values: [email] }, action: mask, with: redact }
+`;
+
+/** Facts by the first word; `;` separates statements, `?` cannot be parsed. */
+const analyze: Analyze = (text) => {
+  if (text.includes('?')) return { fault: { code: 'BG_STATEMENT_UNPARSABLE', detail: 'at ?' } };
+  const statements = text.split(';').map((one): Statement => {
+    const kind = one.trim().split(' ')[0].toLowerCase();
+    const table = { schema: null, name: 'customers', access: 'read' } as const;
+    const star = { schema: null, table: null, column: '*', access: 'read' } as const;
+    return statement({ kind, text: one.trim(), objects: [table], columns: kind === 'select' ? [star] : [] });
+  });
+  return { statements };
+};
+
+interface Run {
+  readonly code: number;
+  readonly text: string;
+}
+
+async function run(args: string[], files: PolicyFile[] = [{ name: 'p.yaml', text: policy }], cases = ''): Promise<Run> {
+  const lines: string[] = [];
+  const code = await policyCommand(args, {
+    analyze,
+    out: (text) => lines.push(text),
+    readFiles: async (directory, what) => {
+      assert.equal(directory, 'policies');
+      return { files: what === 'policies' ? files : [{ name: 'p.test.yaml', text: cases }] };
+    },
+  });
+  return { code, text: lines.join('\n') };
+}
+
+test('wrong usage is exit code 2 and says what is wrong', async () => {
+  for (const [args, expected] of [
+    [[], /a command is missing/],
+    [['chekc'], /unknown command "chekc"/],
+    [['check', 'x'], /check takes no argument/],
+    [['check', '--nope'], /--nope/],
+    [['explain'], /explain takes one statement/],
+    [['explain', 'select 1'], /--user is missing/],
+    [['explain', '--user', 'alice', 'select 1'], /--connection is missing/],
+    [['explain', '--user', 'a', '--connection', 'c', '--label', 'env', 'x'], /--label takes KEY=VALUE/],
+  ] as const) {
+    const { code, text } = await run([...args]);
+    assert.equal(code, 2, text);
+    assert.match(text, expected);
+    assert.match(text, /Usage:/);
+  }
+  assert.equal((await run(['--help'])).code, 0);
+});
+
+test('check: fine, findings, faults', async () => {
+  assert.deepEqual(await run(['check']), { code: 0, text: '1 policy, 3 rules, 0 findings' });
+
+  const doubled = policy + '  - { id: again, match: { statement: [drop] }, action: block }\n';
+  const found = await run(['check'], [{ name: 'p.yaml', text: doubled }]);
+  assert.equal(found.code, 1);
+  assert.match(
+    found.text,
+    /^p\.yaml:9:5 duplicate: p\/again: says the same as p\/no-drop\n1 policy, 4 rules, 1 finding$/,
+  );
+
+  const broken = await run(['check'], [{ name: 'p.yaml', text: 'name: p\nmode: x\ndefault: y' }]);
+  assert.equal(broken.code, 1);
+  assert.match(broken.text, /^p\.yaml:2:7 mode: .*\np\.yaml:3:10 default: .*\n2 faults$/);
+  const json = await run(['check', '--json'], [{ name: 'p.yaml', text: 'name: p\nmode: x' }]);
+  assert.equal(JSON.parse(json.text).faults[0].line, 2);
+});
+
+test('test: cases that hold and cases that do not', async () => {
+  const head = 'as: { user: alice, groups: [engineering] }\non: { connection: shop }\ncases:\n';
+  const holding = `${head}
+  - { name: drop, statement: DROP TABLE t, expect: { outcome: block, rules: [p/no-drop], message: Use migrations. } }
+  - { name: benign, statement: SELECT 1, expect: { outcome: allow, rules: [], observed: [] } }
+  - { name: elsewhere, on: { connection: other }, statement: SELECT 1, expect: { outcome: block } }
+  - { name: masks, expect: { masks: { public.customers.ssn: { keep_last: 4 }, public.customers.id: none }, detectors: { email: redact, jwt: none } } }
+  - { name: dba, as: { user: dana, groups: [dba] }, expect: { masks: { public.customers.ssn: none } } }
+`;
+  assert.deepEqual(await run(['test'], undefined, holding), { code: 0, text: '5 cases, 0 failed' });
+
+  const failing = `${head}
+  - { name: wrong outcome, statement: DROP TABLE t, expect: { outcome: allow, rules: [] } }
+  - { name: wrong mask, expect: { masks: { public.customers.ssn: redact } } }
+  - { name: unparsable, statement: "?", expect: { outcome: allow } }
+`;
+  const { code, text } = await run(['test'], undefined, failing);
+  assert.equal(code, 1);
+  assert.deepEqual(text.split('\n'), [
+    'p.test.yaml:5:5 wrong outcome',
+    '  outcome: expected allow, got block (p/no-drop)',
+    '  rules: expected none, got p/no-drop',
+    'p.test.yaml:6:5 wrong mask',
+    '  mask of public.customers.ssn: expected redact, got keep_last: 4',
+    'p.test.yaml:7:5 unparsable',
+    '  cannot be analysed: BG_STATEMENT_UNPARSABLE at ?',
+    '3 cases, 3 failed',
+  ]);
+  const json = JSON.parse((await run(['test', '--json'], undefined, failing)).text);
+  assert.equal(json.results[1].differences.length, 1);
+});
+
+test('test: faults of case files are reported all at once', async () => {
+  const cases = `policies: [q]
+cases:
+  - { name: a, statement: SELECT 1, expect: { outcome: maybe } }
+`;
+  assert.match((await run(['test'], undefined, cases)).text, /"maybe" is none of allow, approve, block/);
+  const incomplete = `policies: [q]
+as: { user: alice }
+cases:
+  - { name: a, statement: SELECT 1, expect: { outcome: allow } }
+  - { name: b, on: { connection: shop }, expect: { outcome: allow } }
+  - { name: c, on: { connection: shop }, expect: {} }
+  - { name: d, on: { connection: shop }, expect: { masks: { ssn: none } } }
+`;
+  const { code, text } = await run(['test'], undefined, incomplete);
+  assert.equal(code, 1);
+  for (const expected of [
+    /1:12 policies\[0\]: no policy is named "q"/,
+    /4:5 cases\[0\]: needs `on`/,
+    /5:5 cases\[1\]: expects a decision, so it needs `statement`/,
+    /cases\[2\]\.expect: must not be empty/,
+    /cases\[3\]\.expect\.masks\.ssn: is not schema\.table\.column/,
+    /5 faults$/,
+  ]) {
+    assert.match(text, expected);
+  }
+});
+
+test('explain: text', async () => {
+  const who = ['--user', 'alice', '--groups', 'engineering,sre', '--connection', 'shop', '--label', 'env=prod'];
+  const { code, text } = await run(['explain', ...who, 'SELECT *; DROP TABLE customers']);
+  assert.equal(code, 0);
+  assert.deepEqual(text.split('\n'), [
+    'block: Use migrations.',
+    'for alice (engineering, sre) on shop (env=prod)',
+    '',
+    'policies',
+    '  p: applies, enforce, default: allow',
+    '',
+    'statement 1',
+    '  allow: select',
+    '  - p/no-drop -> block: not statement',
+    '  masks on columns',
+    '    customers.ssn -> keep_last: 4 (p/ssn)',
+    '',
+    'statement 2',
+    '  block: drop',
+    '  + p/no-drop -> block: statement drop',
+    '  masks on columns',
+    '    none',
+    '',
+    'masks on content',
+    '  email -> redact (p/pii)',
+  ]);
+});
+
+test('explain: json, a policy that does not apply, and what cannot be parsed', async () => {
+  const on = ['--user', 'dana', '--groups', 'dba', '--connection'];
+  const elsewhere = JSON.parse((await run(['explain', '--json', ...on, 'other', 'SELECT 1'])).text);
+  assert.equal(elsewhere.outcome, 'block');
+  assert.deepEqual(elsewhere.policies, [
+    { name: 'p', mode: 'enforce', default: 'allow', applies: false, failing: 'connections' },
+  ]);
+  const here = JSON.parse((await run(['explain', '--json', ...on, 'shop', 'SELECT 1'])).text);
+  assert.equal(here.outcome, 'allow');
+  assert.deepEqual(here.statements[0].masks, [], 'the mask leaves dba out');
+  assert.equal('permit' in here, false);
+  assert.deepEqual(await run(['explain', ...on, 'shop', '?']), {
+    code: 1,
+    text: 'blocked: BG_STATEMENT_UNPARSABLE: at ?',
+  });
+});
+
+test('explain: an allow rule says what it does not cover', async () => {
+  const text = 'name: p\ndefault: block\nrules: [{ id: r, match: { objects: [orders] }, action: allow }]';
+  const explained = await run(['explain', '--user', 'a', '--connection', 'c', 'SELECT 1'], [{ name: 'p.yaml', text }]);
+  assert.match(explained.text, /- p\/r -> allow: not objects does not cover read customers/);
+});
