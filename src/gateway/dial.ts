@@ -17,7 +17,6 @@ export interface DialTarget {
   readonly serverName: string | null;
 }
 
-const dialMs = 10_000;
 
 /** SSLRequest: length 8, code 80877103 (PostgreSQL manual, Message Formats). */
 const sslRequest = Uint8Array.of(0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f);
@@ -27,20 +26,20 @@ function unreachable(target: DialTarget, cause: string): Fault {
 }
 
 /** Connects, and upgrades to TLS unless the target says `disable`. */
-export async function dial(target: DialTarget, preamble: TlsPreamble): Promise<Wire | Fault> {
-  const opened = await connect(target);
+export async function dial(target: DialTarget, preamble: TlsPreamble, dialMs: number): Promise<Wire | Fault> {
+  const opened = await connect(target, dialMs);
   if ('code' in opened) return opened;
   const { wire, socket } = opened;
   if (target.tls === 'disable') return wire;
   if (preamble === 'postgres') {
     wire.write(sslRequest, null);
-    const answer = await readOneByte(wire);
+    const answer = await readOneByte(wire, dialMs);
     if (answer !== 0x53) {
       wire.destroy();
       return unreachable(target, answer === 0x4e ? 'the target offers no TLS' : 'no answer to SSLRequest');
     }
   }
-  return await upgrade(target, wire, socket);
+  return await upgrade(target, wire, socket, dialMs);
 }
 
 interface Opened {
@@ -48,7 +47,7 @@ interface Opened {
   readonly socket: net.Socket;
 }
 
-function connect(target: DialTarget): Promise<Opened | Fault> {
+function connect(target: DialTarget, dialMs: number): Promise<Opened | Fault> {
   return new Promise((resolve) => {
     const socket: net.Socket = net.connect({
       host: target.host,
@@ -75,7 +74,7 @@ function connect(target: DialTarget): Promise<Opened | Fault> {
   });
 }
 
-function readOneByte(wire: SocketWire): Promise<number> {
+function readOneByte(wire: SocketWire, dialMs: number): Promise<number> {
   const space = new Uint8Array(1);
   return new Promise((resolve) => {
     const timer = setTimeout(() => wire.destroy(), dialMs);
@@ -95,7 +94,12 @@ function readOneByte(wire: SocketWire): Promise<number> {
   });
 }
 
-function upgrade(target: DialTarget, wire: SocketWire, socket: net.Socket): Promise<Wire | Fault> {
+function upgrade(
+  target: DialTarget,
+  wire: SocketWire,
+  socket: net.Socket,
+  dialMs: number,
+): Promise<Wire | Fault> {
   const name = target.serverName ?? target.host;
   const verify = target.tls === 'verify-full';
   return new Promise((resolve) => {

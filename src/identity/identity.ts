@@ -4,12 +4,12 @@ import { Secret } from '../credentials/secret.ts';
 import type { SecretSource } from '../credentials/secret.ts';
 import type { Fault } from '../errors.ts';
 import type { Identity } from '../facts.ts';
-import { makeVerifier, parseVerifier } from './verifier.ts';
-import type { Verifier } from './verifier.ts';
+import { makeVerifier, parseVerifier } from '../scram/verifier.ts';
+import type { ScramVerifier } from '../scram/verifier.ts';
 
 export interface KnownUser {
   readonly identity: Identity;
-  readonly verifier: Verifier;
+  readonly verifier: ScramVerifier;
 }
 
 export interface IdentityStore {
@@ -40,7 +40,7 @@ async function openUser(user: UserConfig, secrets: SecretSource): Promise<KnownU
   return Object.freeze({ identity, verifier });
 }
 
-async function verifierOf(user: UserConfig, secrets: SecretSource): Promise<Verifier | Fault> {
+async function verifierOf(user: UserConfig, secrets: SecretSource): Promise<ScramVerifier | Fault> {
   if (user.password.kind === 'scram') {
     const detail = 'the SCRAM verifier is malformed, or its iterations are not within 4096 and 10 million';
     return parseVerifier(user.password.verifier) ?? { code: 'BG_SECRET_UNAVAILABLE', detail };

@@ -6,9 +6,9 @@
  * protocol is one folder that exports a {@link Protocol} and one line in `index.ts`.
  */
 import type { Fault, ErrorCode } from '../errors.ts';
-import type { ConnectionInfo, Identity, MaskRules, Permit } from '../facts.ts';
+import type { ConnectionInfo, Identity, MaskRules, MaskSpec, Permit } from '../facts.ts';
 import type { Decision, Statement } from '../facts.ts';
-import type { KernelResult, MaskPlan, RowStream } from '../masking/plan.ts';
+import type { KernelResult, MaskPlan, RowStream, TextEncoding } from '../masking/plan.ts';
 
 /** One side of a session: a byte stream with back pressure, plain or TLS. */
 export interface Wire {
@@ -57,7 +57,10 @@ export interface WireReader {
 export interface Target {
   readonly info: ConnectionInfo;
   readonly database: string;
-  readonly credential: { readonly user: string; password(): Promise<string | Fault> };
+  /** Role that the gate logs in with. */
+  readonly user: string;
+  /** '' where the target asks for none. */
+  password(): Promise<string | Fault>;
 }
 
 /** How a protocol wraps TLS: PostgreSQL and MySQL ask first, others start with it. */
@@ -124,9 +127,16 @@ export interface Masker {
   /** A slot, or private memory of the same size when the slab is exhausted (then bounded by the number of sessions). */
   acquire(): Lease;
   /** Whether a range of this length should go to a lane, as things are now. */
-  wantsLane(length: number): boolean;
-  /** Masks bytes[start, end) on the spot. The result is valid until the next call. */
-  mask(plan: MaskPlan, bytes: Uint8Array, start: number, end: number, outputStart: number): KernelResult;
+  wantsLane(plan: MaskPlan, length: number): boolean;
+  /** Masks bytes[start, end) on the spot. `first`: the range begins the result. The result is valid until the next call. */
+  mask(
+    plan: MaskPlan,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    outputStart: number,
+    first: boolean,
+  ): KernelResult;
   /**
    * Gives a range of the slab to a lane. False: no lane takes it now. `done` comes exactly once, on a later turn; null: the
    * lane died, and the range must not be sent.
@@ -139,8 +149,13 @@ export interface Masker {
     done: (result: KernelResult | null) => void,
   ): boolean;
   openRowStream(plan: MaskPlan): RowStream;
-  /** The plan will not be used again. */
-  forget(plan: MaskPlan): void;
+  /** Masks what detectors find in short texts outside results. */
+  textMasker(rules: MaskRules, encoding: TextEncoding): TextMasker;
+}
+
+export interface TextMasker {
+  /** A masked copy of bytes[start, end); null if nothing was found. */
+  mask(bytes: Uint8Array, start: number, end: number): Uint8Array | null;
 }
 
 /** Counts of one connection. Plain fields, read when metrics are scraped: never a metrics call per message. */
@@ -179,6 +194,8 @@ export interface Services {
   readonly log: Log;
   readonly masker: Masker;
   readonly hashKey: Uint8Array;
+  /** The stronger of two masks. */
+  readonly strongerMask: (a: MaskSpec, b: MaskSpec) => MaskSpec;
   readonly tlsRequired: boolean;
   findUser(name: string): KnownUser | null;
   findTarget(name: string): Target | null;
@@ -187,7 +204,8 @@ export interface Services {
   /** Opens a connection to a target; TLS as configured, after the protocol's own preamble. */
   dial(target: Target, preamble: TlsPreamble): Promise<Wire | Fault>;
   policyFor(identity: Identity, connection: ConnectionInfo): SessionPolicy;
-  openAudit(identity: Identity | null, connection: ConnectionInfo | null, wire: Wire): SessionAudit;
+  /** `identity` null: a login that was refused; user and connection are then what the client claimed. */
+  openAudit(user: string, identity: Identity | null, connection: string, client: Wire): SessionAudit;
   countersFor(connection: string): SessionCounters;
   /** For statements of the gate's own making: catalog reads, and what stands in for a refused statement. */
   readonly gatePermit: Permit;

@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { TargetAuthentication } from '../../src/protocols/postgres/authentication.ts';
 import { scrubDiagnostics } from '../../src/protocols/postgres/diagnostics.ts';
-import { parseVerifier } from '../../src/protocols/postgres/scram.ts';
-import { preparePassword } from '../../src/protocols/postgres/scramSaslprep.ts';
 import { makeMockVerifier, ServerScram } from '../../src/protocols/postgres/scramServer.ts';
 import { WireFault } from '../../src/protocols/postgres/wire.ts';
+import { preparePassword } from '../../src/scram/saslprep.ts';
+import { parseVerifier } from '../../src/scram/verifier.ts';
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 800);
 const mockVerifier = makeMockVerifier(Buffer.alloc(32, 3), 'user');

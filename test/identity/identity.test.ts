@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import type { UserConfig } from '../../src/config/config.ts';
 import { openSecrets } from '../../src/credentials/secrets.ts';
 import { openIdentity } from '../../src/identity/identity.ts';
-import { makeVerifier } from '../../src/identity/verifier.ts';
+import { makeVerifier } from '../../src/scram/verifier.ts';
 
 const rfcText =
   'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=';

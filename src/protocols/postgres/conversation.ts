@@ -3,7 +3,7 @@
  * session ends. The halves read; this decides nothing about bytes.
  */
 import type { ErrorCode, Fault } from '../../errors.ts';
-import type { Decision, Identity } from '../../facts.ts';
+import type { Decision, Identity, MaskRules, Permit, RuleId } from '../../facts.ts';
 import { OrderedOutput } from '../orderedOutput.ts';
 import type { AuditEntry, Services, SessionAudit, SessionCounters, SessionPolicy, Target, Wire } from '../protocol.ts';
 import type { Expected } from './expected.ts';
@@ -14,6 +14,9 @@ import type { Portal, PreparedStatement } from './prepared.ts';
 import type { StatementRun } from './statementRun.ts';
 import { TransactionStatus } from './wire.ts';
 import { errorResponse } from './wireToClient.ts';
+import { terminate } from './wireToTarget.ts';
+
+const maskRuleIds = new WeakMap<MaskRules, readonly RuleId[]>();
 
 export interface ConversationParts {
   readonly services: Services;
@@ -46,6 +49,12 @@ export class Conversation {
   copyIn = false;
   /** CopyDone or CopyFail that were sent before the target said that it reads CopyData. */
   copyEndsAhead = 0;
+  /** The target reports changes of search_path by itself (PostgreSQL 18). */
+  reportsPath = false;
+  /** A setting on which name resolution hangs was changed in this session. */
+  pathTouched = false;
+  /** The schema was changed in the current transaction. */
+  schemaTouched = false;
   draining = false;
   ended = false;
   /** A message has left in part, so nothing may be put between its bytes. */
@@ -68,6 +77,17 @@ export class Conversation {
     this.toClient = new OrderedOutput(parts.client);
     this.toTarget = new OrderedOutput(parts.targetWire);
     this.#policy = parts.services.policyFor(parts.identity, parts.target.info);
+  }
+
+  /** Mask rules in force, for the audit record: one array per policy, so that its JSON is made once. */
+  get maskRules(): readonly RuleId[] {
+    const { masks } = this.policy();
+    let rules = maskRuleIds.get(masks);
+    if (rules === undefined) {
+      rules = [...new Set([...masks.columns, ...masks.values].map(({ rule }) => rule))];
+      maskRuleIds.set(masks, rules);
+    }
+    return rules;
   }
 
   /** The policy in force now: a reload takes effect with the next statement. */
@@ -95,6 +115,13 @@ export class Conversation {
       this.expected.skipping = false;
     }
     this.expected.push(entry);
+  }
+
+  /** Sends a message of the gate's own. The permit proves that it is not a client's. */
+  sendOwn(permit: Permit, message: Uint8Array): void {
+    void permit;
+    this.toTarget.own(message);
+    this.toTarget.flush();
   }
 
   started(run: StatementRun, decision: Decision): void {
@@ -146,7 +173,9 @@ export class Conversation {
     this.toTarget.discard();
     if (farewell !== null && !waiting) this.client.write(farewell, null);
     this.client.end();
-    this.targetWire.destroy();
+    // Terminate lets the target end its session in order; a transaction that is open is rolled back either way.
+    this.targetWire.write(terminate(), null);
+    this.targetWire.end();
     this.audit.close(reason);
     this.#onEnd(reason);
   }

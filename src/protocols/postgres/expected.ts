@@ -22,6 +22,8 @@ export class Expected {
   run: StatementRun | null = null;
   /** Replaces the error that the target was made to raise. */
   refusal: Refusal | null = null;
+  /** Run of the portal whose name this Bind takes over: it is over once the target has bound the name anew. */
+  replaces: StatementRun | null = null;
   /** Takes back what was registered when the message was sent; null: nothing. */
   undo: (() => void) | null = null;
 

@@ -62,6 +62,13 @@ export class Portal {
     this.holdable = holdable;
   }
 
+  /** Takes what Describe of this portal gave. */
+  describe(shape: Shape): void {
+    this.described = shape;
+    // Without formats of its own it tells the statement's shape as well.
+    if (this.formats.length === 0 && this.run !== null) this.prepared.shape ??= shape;
+  }
+
   /** The shape of its rows: as described, or the statement's with the formats of this portal. */
   shape(): Shape | null {
     if (this.described !== null) return this.described;
@@ -94,6 +101,15 @@ export class Names<Value> {
       if (this.#known.get(name) !== value) return;
       if (before === undefined) this.#known.delete(name);
       else this.#known.set(name, before);
+    };
+  }
+
+  /** Removes `name` and returns what undoes it. */
+  remove(name: ByteString): () => void {
+    const before = this.#known.get(name);
+    this.#known.delete(name);
+    return () => {
+      if (before !== undefined && !this.#known.has(name)) this.#known.set(name, before);
     };
   }
 

@@ -39,10 +39,14 @@ export class RowOutput {
     const free = slot === null || start === buffer.start;
     const outputStart = free ? buffer.base : start;
     const { masker } = this.#conversation.services;
-    if (slot !== null && slot.lease.shared && masker.wantsLane(end - start)) {
+    const first = run.firstRange;
+    run.firstRange = false;
+    // The first range of a COPY may begin with a line of names, which only the call on the spot can be told.
+    const named = first && plan.copy !== null;
+    if (!named && slot !== null && slot.lease.shared && masker.wantsLane(plan, end - start)) {
       if (this.#submit(run, plan, bytes, slot, start, end, outputStart)) return;
     }
-    const result = masker.mask(plan, bytes, start, end, outputStart);
+    const result = masker.mask(plan, bytes, start, end, outputStart, first);
     if (result.status === 'malformed') {
       this.#conversation.fail(malformedRow);
       return;
@@ -73,12 +77,11 @@ export class RowOutput {
       return start;
     }
     this.#conversation.toClient.put(bytes, start, taken, slot);
+    if (this.#streamRun !== null) this.#streamRun.entry.bytes += taken - start;
     this.#streamLeft -= taken - start;
     if (stream.done) {
       const run = this.#streamRun;
-      if (run !== null) {
-        run.entry.masked += stream.masked;
-      }
+      if (run !== null) run.entry.masked += stream.masked;
       this.#stream = null;
       this.#streamRun = null;
       this.#conversation.midMessage = false;
@@ -148,7 +151,7 @@ export class RowOutput {
     while (at < end) {
       const memory = new Uint8Array(spillHeadroomBytes + end - at);
       memory.set(bytes.subarray(at, end), spillHeadroomBytes);
-      const result = this.#conversation.services.masker.mask(plan, memory, spillHeadroomBytes, memory.length, 0);
+      const result = this.#conversation.services.masker.mask(plan, memory, spillHeadroomBytes, memory.length, 0, false);
       const progress = result.inputEnd - spillHeadroomBytes;
       if (result.status === 'malformed' || progress <= 0) {
         this.#conversation.fail(result.status === 'malformed' ? malformedRow : { code: 'BG_MASK_FAILED', detail: 'no room' });

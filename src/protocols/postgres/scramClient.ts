@@ -1,24 +1,19 @@
 /** SCRAM towards the target: the gate is the client and checks that the server knows the password too. RFC 5802. */
 import { timingSafeEqual } from 'node:crypto';
 import {
-  channelBindingName,
   clientKeyOf,
   decodeBase64,
   hmacSha256,
-  iterationsDefault,
-  noncePattern,
+  iterationsMin,
   saltPassword,
-  scramSha256,
-  scramSha256Plus,
   serverKeyOf,
   sha256,
-  xorBytes,
-} from './scram.ts';
+} from '../../scram/keys.ts';
+import { channelBindingName, noncePattern, scramSha256, scramSha256Plus, xorBytes } from './scram.ts';
 import type { ScramMechanism } from './scram.ts';
 import { WireFault } from './wire.ts';
 
-/** A target with fewer would make the proof cheap to guess from; one with more could keep the gate busy. */
-const iterationsMin = iterationsDefault;
+/** A target with fewer than `iterationsMin` would make the proof cheap to guess from; one with more could keep the gate busy. */
 const iterationsMax = 1_000_000;
 const messageBytesMax = 16_384;
 

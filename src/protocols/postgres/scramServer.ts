@@ -8,19 +8,11 @@
  *     server-final  = "v=" signature
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { decodeBase64, hmacSha256, iterationsMin, sha256 } from '../../scram/keys.ts';
+import type { ScramVerifier } from '../../scram/verifier.ts';
 import { clientFault, WireFault } from './wire.ts';
-import {
-  channelBindingName,
-  decodeBase64,
-  hmacSha256,
-  iterationsDefault,
-  noncePattern,
-  scramSha256,
-  scramSha256Plus,
-  sha256,
-  xorBytes,
-} from './scram.ts';
-import type { ScramMechanism, ScramVerifier } from './scram.ts';
+import { channelBindingName, noncePattern, scramSha256, scramSha256Plus, xorBytes } from './scram.ts';
+import type { ScramMechanism } from './scram.ts';
 
 export interface ServerScramOptions {
   /** null: there is no such user. The exchange runs to its end all the same, against `mockVerifier`, and fails there. */
@@ -142,7 +134,7 @@ export class ServerScram {
 export function makeMockVerifier(
   secret: Uint8Array,
   user: string,
-  iterations: number = iterationsDefault,
+  iterations: number = iterationsMin,
 ): ScramVerifier {
   const derive = (purpose: string): Buffer =>
     createHmac('sha256', secret).update(`${purpose}:${user}`, 'utf8').digest();

@@ -16,6 +16,8 @@ export class StatementRun {
   planVersion = -1;
   /** The shape that RowDescription gave to the rows that come now. */
   shape: Shape | null = null;
+  /** No row of the current statement has been masked yet. */
+  firstRange = true;
   ended = false;
 
   constructor(statements: readonly AnalyzedStatement[], entry: AuditEntry) {

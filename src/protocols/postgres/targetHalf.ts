@@ -50,7 +50,9 @@ export class TargetHalf implements WireReader {
     if (!this.#waiting) this.#advance();
   }
 
-  onDrain(): void {}
+  onDrain(): void {
+    this.#messages.onTargetDrained();
+  }
 
   /** The client's side has room again. */
   relieve(): void {
@@ -63,7 +65,6 @@ export class TargetHalf implements WireReader {
   }
 
   close(): void {
-    this.#rows.close();
     this.#buffer.close();
   }
 

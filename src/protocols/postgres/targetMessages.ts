@@ -8,7 +8,7 @@ import type { MaskPlan } from '../../masking/plan.ts';
 import type { Conversation } from './conversation.ts';
 import { applyEffects } from './effects.ts';
 import type { Expected, ExpectedKind } from './expected.ts';
-import { takeOwnRow } from './ownQuery.ts';
+import { takeOwnRow } from './textRows.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { Shape } from './prepared.ts';
 import type { StatementRun } from './statementRun.ts';
@@ -17,14 +17,17 @@ import {
   commandRows,
   readCopyResponse,
   readDiagnostic,
+  readNotification,
   readParameterStatus,
   readReadyForQuery,
   readRowDescription,
 } from './wireBackend.ts';
-import { errorResponse } from './wireToClient.ts';
+import { errorResponse, notificationResponse } from './wireToClient.ts';
 
 /** What becomes of a message: it passes, it is swallowed, these bytes go in its place, or nothing goes on until a wait ends. */
 export type Fate = 'pass' | 'swallow' | 'wait' | Uint8Array;
+
+const noShape: Shape = [];
 
 export class TargetMessages {
   readonly #conversation: Conversation;
@@ -34,6 +37,8 @@ export class TargetMessages {
   #copyOut = false;
   /** Told after each ReadyForQuery. */
   onReady: () => void = () => {};
+  /** Told when the target has taken what was held for it. */
+  onTargetDrained: () => void = () => {};
 
   constructor(conversation: Conversation, own: OwnQueries) {
     this.#conversation = conversation;
@@ -107,8 +112,11 @@ export class TargetMessages {
     switch (frame.type) {
       case Backend.ParseComplete:
         return this.#settle('parse');
-      case Backend.BindComplete:
+      case Backend.BindComplete: {
+        const replaced = this.#conversation.expected.front?.replaces ?? null;
+        if (replaced !== null) this.#conversation.finish(replaced, 'closed');
         return this.#settle('bind');
+      }
       case Backend.CloseComplete:
         return this.#settle('close');
       case Backend.ParameterDescription:
@@ -138,7 +146,7 @@ export class TargetMessages {
       case Backend.ParameterStatus:
         return this.#parameterStatus(bytes, body, end);
       case Backend.NotificationResponse:
-        return this.#conversation.masks.notification(bytes, frame);
+        return this.#notification(bytes, body, end);
       default:
         // CopyBothResponse, FunctionCallResponse, Authentication, ...: nothing that a session of this gate asks for.
         return this.#violation(`message type ${frame.type} has no place here`);
@@ -189,7 +197,10 @@ export class TargetMessages {
       run.planVersion = conversation.masks.version;
       return 'pass';
     }
-    const shape = conversation.masks.active ? readRowDescription(bytes, body, end) : [];
+    // A prepared statement cannot change the shape of its rows without an error, so one reading is enough.
+    const known = front.portal?.shape() ?? null;
+    if (known !== null) return this.#described(known);
+    const shape = conversation.masks.active ? readRowDescription(bytes, body, end) : noShape;
     if (shape instanceof WireFault) return this.#violation(shape.detail);
     return this.#described(shape);
   }
@@ -202,7 +213,7 @@ export class TargetMessages {
     if (front.kind === 'describe_statement') {
       if (front.statement !== null) front.statement.shape = shape;
     } else if (front.kind === 'describe_portal') {
-      if (front.portal !== null) front.portal.described = shape;
+      front.portal?.describe(shape);
     } else return this.#violation('a description that nobody asked for');
     expected.shift();
     return front.own ? 'swallow' : 'pass';
@@ -211,7 +222,7 @@ export class TargetMessages {
   #plan(front: Expected, run: StatementRun, shape: Shape): MaskPlan | null | 'wait' {
     const { masks, portals, statements } = this.#conversation;
     const source = masks.rowSource(run.current, portals, statements);
-    const planned = masks.plan(source, shape, front.portal?.prepared ?? null, run.entry);
+    const planned = masks.plan(source, shape, front.portal);
     if (planned !== 'refresh') return planned;
     this.#until = masks.refresh();
     return 'wait';
@@ -267,13 +278,14 @@ export class TargetMessages {
     }
     if (refusal !== null) return refusal.response;
     if (own) return 'swallow';
-    return conversation.masks.active ? conversation.masks.scrub(Backend.ErrorResponse, fields) : 'pass';
+    if (!conversation.masks.active) return 'pass';
+    return conversation.masks.scrub(Backend.ErrorResponse, fields, statementText(front));
   }
 
   #scrubbed(type: number, bytes: Uint8Array, body: number, end: number): Fate {
     const fields = readDiagnostic(bytes, body, end);
     if (fields instanceof WireFault) return this.#violation(fields.detail);
-    return this.#conversation.masks.scrub(type, fields);
+    return this.#conversation.masks.scrub(type, fields, statementText(this.#conversation.expected.front));
   }
 
   #readyForQuery(bytes: Uint8Array, body: number, end: number): Fate {
@@ -288,13 +300,30 @@ export class TargetMessages {
     conversation.transaction = status;
     this.#copyOut = false;
     if (front.run !== null) conversation.finish(front.run, 'complete');
-    if (status === TransactionStatus.idle) conversation.portals.deleteIf((portal) => !portal.holdable);
+    if (conversation.expected.length === 0) conversation.copyEndsAhead = 0;
+    if (status === TransactionStatus.idle) this.#endTransaction();
     if (front.own) {
       this.#own.onReady();
       return 'swallow';
     }
     this.onReady();
     return 'pass';
+  }
+
+  /** Portals end with their transaction, except cursors WITH HOLD; changes of the schema can now be seen by others. */
+  #endTransaction(): void {
+    const conversation = this.#conversation;
+    // Portals that the client has bound ahead belong to the next transaction.
+    if (conversation.expected.length === 0) {
+      conversation.portals.deleteIf((portal) => {
+        if (portal.holdable) return false;
+        if (portal.run !== null) conversation.finish(portal.run, 'closed');
+        return true;
+      });
+    }
+    if (!conversation.schemaTouched) return;
+    conversation.schemaTouched = false;
+    conversation.masks.onSchemaChange();
   }
 
   #copyInResponse(): Fate {
@@ -314,7 +343,7 @@ export class TargetMessages {
     const run = this.run;
     if (run === null) return this.#violation('CopyOutResponse that nobody asked for');
     if (conversation.masks.active) {
-      const planned = conversation.masks.planCopy(run.current, response, run.entry);
+      const planned = conversation.masks.planCopy(run.current, response);
       if (planned === 'refresh') {
         this.#until = conversation.masks.refresh();
         return 'wait';
@@ -331,6 +360,14 @@ export class TargetMessages {
     return 'pass';
   }
 
+  #notification(bytes: Uint8Array, body: number, end: number): Fate {
+    if (!this.#conversation.masks.active) return 'pass';
+    const notification = readNotification(bytes, body, end);
+    if (notification instanceof WireFault) return this.#violation(notification.detail);
+    const masked = this.#conversation.masks.maskText(bytes, notification.payloadStart, notification.payloadEnd);
+    return masked === null ? 'pass' : notificationResponse(notification.processId, notification.channel, masked);
+  }
+
   #parameterStatus(bytes: Uint8Array, body: number, end: number): Fate {
     const status = readParameterStatus(bytes, body, end);
     if (status instanceof WireFault) return this.#violation(status.detail);
@@ -339,4 +376,11 @@ export class TargetMessages {
     this.#conversation.close(fault.code, errorResponse(fault.code));
     return 'swallow';
   }
+}
+
+/** The text that the target is answering, for telling its own words from data; null if several could be meant. */
+function statementText(front: Expected | null): string | null {
+  const run = front?.run ?? null;
+  if (run !== null) return run.statements.length === 1 ? run.statements[0].text : null;
+  return front?.statement?.statement?.text ?? null;
 }

@@ -100,3 +100,9 @@ export function dataRow(values: readonly (Uint8Array | null)[]): Uint8Array {
 function textField(type: string, text: string): DiagnosticField {
   return { type, value: encodeByteString(text) };
 }
+
+/** `channel` as text, `payload` as the bytes that the client shall read. */
+export function notificationResponse(processId: number, channel: string, payload: Uint8Array): Uint8Array {
+  const writer = new MessageWriter().begin(Backend.NotificationResponse).int32(processId);
+  return writer.string(encodeByteString(channel)).raw(payload).byte(0).end().take();
+}

@@ -1,24 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeVerifier, parseVerifier } from '../../../src/protocols/postgres/scram.ts';
-import type { ScramVerifier } from '../../../src/protocols/postgres/scram.ts';
 import { ClientScram, saltedPasswordOf } from '../../../src/protocols/postgres/scramClient.ts';
-import { preparePassword } from '../../../src/protocols/postgres/scramSaslprep.ts';
 import { makeMockVerifier, ServerScram } from '../../../src/protocols/postgres/scramServer.ts';
 import type { ServerScramStep } from '../../../src/protocols/postgres/scramServer.ts';
 import { WireFault } from '../../../src/protocols/postgres/wire.ts';
+import { makeVerifier } from '../../../src/scram/verifier.ts';
+import type { ScramVerifier } from '../../../src/scram/verifier.ts';
 
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
 const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64');
 const binding = Buffer.alloc(32, 7);
-const pencil = await verifierOf('pencil');
+const pencil = await makeVerifier('pencil', salt);
 const mockVerifier = makeMockVerifier(Buffer.alloc(32, 1), 'nobody');
-
-async function verifierOf(password: string): Promise<ScramVerifier> {
-  const verifier = parseVerifier(await makeVerifier(password, salt));
-  assert.ok(verifier);
-  return verifier;
-}
 
 function sent(step: ServerScramStep | WireFault | Uint8Array | null): string {
   assert.ok(step !== null && !(step instanceof WireFault), step instanceof WireFault ? step.detail : 'null');
@@ -212,43 +205,4 @@ test('a target that cheats is refused', async () => {
   for (const message of [`v=${wrong}`, 'v=AAAA', 'e=invalid-proof', 'v=', 'x']) {
     assert.equal(codeOf(client.verify(ascii(message))), 'BG_TARGET_AUTH_FAILED', message);
   }
-});
-
-test('verifiers are read strictly', async () => {
-  const good = await makeVerifier('pencil', salt);
-  assert.equal(
-    good,
-    'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
-  );
-  const key = Buffer.alloc(32).toString('base64');
-  const bad = [
-    '',
-    'md5abc',
-    `SCRAM-SHA-256$0:YWJj$${key}:${key}`,
-    `SCRAM-SHA-256$99999999:YWJj$${key}:${key}`,
-    `SCRAM-SHA-256$4096:YWJ$${key}:${key}`,
-    `SCRAM-SHA-256$4096:YWJj$${key}`,
-    `SCRAM-SHA-256$4096:YWJj$${key}:AAAA`,
-    `SCRAM-SHA-256$4096:YWJj$${key}:${key}\n`,
-  ];
-  for (const text of bad) assert.equal(parseVerifier(text), null, text);
-});
-
-test('SASLprep: examples of RFC 4013, and the raw bytes where it refuses', () => {
-  const prepared = (password: string): string => preparePassword(password).toString('utf8');
-  assert.equal(prepared('I\u00adX'), 'IX');
-  assert.equal(prepared('user'), 'user');
-  assert.equal(prepared('USER'), 'USER');
-  assert.equal(prepared('\u00aa'), 'a');
-  assert.equal(prepared('\u2168'), 'IX');
-  assert.equal(prepared('e\u0301'), '\u00e9');
-  assert.equal(prepared('a\u00a0b'), 'a b');
-  // Refused: control characters, mixed directions, what Unicode 3.2 did not have. The server then takes them as they are.
-  assert.equal(prepared('\u0007e\u0301'), '\u0007e\u0301');
-  assert.equal(prepared('\u0627\u0031'), '\u0627\u0031');
-  assert.equal(prepared('\u0627a\u00aa\u0627'), '\u0627a\u00aa\u0627');
-  assert.equal(prepared('\u0627\u00a0\u0627'), '\u0627 \u0627');
-  assert.equal(prepared('e\u0301\u{1f600}'), 'e\u0301\u{1f600}');
-  assert.equal(prepared('\u00ad'), '\u00ad');
-  assert.equal(prepared('\u0007'), '\u0007');
 });

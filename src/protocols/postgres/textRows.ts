@@ -1,7 +1,4 @@
-/**
- * Statements that the gate runs on a client's session between two of the client's: their answers are swallowed. They may
- * not fail, because a failure would abort the client's transaction.
- */
+/** Rows of the gate's own questions, as text. */
 import { i32, u16 } from '../../bytes/bytes.ts';
 import { utf8Text } from './wireText.ts';
 
@@ -24,9 +21,6 @@ export function readTextRow(bytes: Uint8Array, start: number, end: number): (str
   }
   return at === end ? values : null;
 }
-
-/** The search path as the session sees it; SHOW neither fails nor takes a lock. */
-export const showSearchPath = 'SHOW search_path';
 
 export type OwnRow = (values: readonly (string | null)[]) => void;
 

@@ -1,9 +1,8 @@
 /**
  * SASLprep (RFC 4013) as PostgreSQL applies it to passwords: both ends must derive the same bytes, so its departures
- * from the RFC are kept. A password that is not valid UTF-8, or that SASLprep refuses, is used as it is.
+ * from the RFC are kept. A password that is not valid text, or that SASLprep refuses, is used as it is.
  */
-import { isUtf8 } from 'node:buffer';
-import { contains, leftToRight, prohibited, rightToLeft, unassigned } from './scramStringprep.ts';
+import { contains, leftToRight, prohibited, rightToLeft, unassigned } from './stringprep.ts';
 
 /** Table C.1.2: space characters above ASCII, mapped to a space (U+200B stands in B.1 too; the server takes this one). */
 const otherSpaces = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/gu;
@@ -14,7 +13,7 @@ const mappedToNothing = /\u00ad|\u034f|\u1806|[\u180b-\u180d]|\u200c|\u200d|\u20
 export function preparePassword(password: string): Buffer {
   const raw = Buffer.from(password, 'utf8');
   // The server leaves pure ASCII alone, control characters included.
-  if (raw.length === password.length || !isUtf8(raw)) return raw;
+  if (raw.length === password.length || !password.isWellFormed()) return raw;
   const prepared = password.replaceAll(otherSpaces, ' ').replaceAll(mappedToNothing, '').normalize('NFKC');
   return isAcceptable(prepared) ? Buffer.from(prepared, 'utf8') : raw;
 }

@@ -4,8 +4,7 @@ import { describe, test } from 'node:test';
 
 import * as fc from 'fast-check';
 
-import { saslprep } from '../../src/identity/saslprep.ts';
-import { formatVerifier, makeVerifier, parseVerifier } from '../../src/identity/verifier.ts';
+import { formatVerifier, makeVerifier, parseVerifier } from '../../src/scram/verifier.ts';
 
 /** RFC 7677 section 3: user "user", password "pencil". */
 const rfcText =
@@ -62,6 +61,11 @@ describe('verifiers', () => {
       rfcText.replace('W22ZaJ0SNY7soEsUEjb6gQ==', ''),
       rfcText.replace('W22Z', 'W2='),
       rfcText.replace('WG5d8oPm', 'WG5d'),
+      rfcText.replace('4096', '0'),
+      rfcText.replace('4096', '04096'),
+      rfcText.replace('W22ZaJ0SNY7soEsUEjb6gQ==', 'YWJ'),
+      rfcText.replace(/:[^:]*$/, ''),
+      rfcText.replace(/:[^:]*$/, ':AAAA'),
       'md5d4a1f3c7c8f1b0b6a7f1f1c9d6d1a111',
     ];
     for (const text of wrong) assert.equal(parseVerifier(text), null, text);
@@ -74,40 +78,7 @@ describe('verifiers', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), near), (text) => {
         const verifier = parseVerifier(text);
-        if (verifier) assert.equal(formatVerifier(verifier).length, text.replace(/\$0+/, '$').length);
-      }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 500) },
-    );
-  });
-});
-
-describe('saslprep', () => {
-  test('follows the examples of RFC 4013 section 3', () => {
-    assert.equal(saslprep('I\u00adX'), 'IX');
-    assert.equal(saslprep('user'), 'user');
-    assert.equal(saslprep('USER'), 'USER');
-    assert.equal(saslprep('\u00aa'), 'a');
-    assert.equal(saslprep('\u2168'), 'IX');
-  });
-
-  test('leaves what it cannot prepare as it is, like PostgreSQL', () => {
-    // A control character, mixed directions, nothing left, a lone surrogate, private use.
-    for (const text of ['\u0007\u00aa', '\u0627\u0031\u00aa', '\u00ad', '\ud800\u00aa', '\ue000\u00aa'])
-      assert.equal(saslprep(text), text);
-  });
-
-  test('maps spaces, joiners and compatibility forms', () => {
-    assert.equal(saslprep('a\u00a0b\u3000c\u200bd'), 'a b c d');
-    assert.equal(saslprep('pass\u200dword\ufeff'), 'password');
-    assert.equal(saslprep('e\u0301'), 'é');
-    assert.equal(saslprep('\uff21'), 'A');
-    assert.equal(saslprep('\u0627\u00ad\u0628'), '\u0627\u0628');
-  });
-
-  test('is the same when applied twice', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
-        assert.equal(saslprep(saslprep(text)), saslprep(text));
+        if (verifier) assert.equal(formatVerifier(verifier), text);
       }),
       { numRuns: Number(process.env['FUZZ_RUNS'] ?? 500) },
     );

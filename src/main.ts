@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+/** Entry. The only reader of the command line and the environment, and the only place that ends the process. */
+import { enableCompileCache } from 'node:module';
+
+enableCompileCache();
+
+const usage = `usage: blastgate <command>
+
+  serve --config FILE    run the gate
+  policy check|test|explain ...
+  docs                   write the generated reference
+  version
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'serve': {
+      const { serve } = await import('./cli/serve.ts');
+      return await serve(rest, process.env);
+    }
+    case 'policy': {
+      const { policy } = await import('./cli/policy.ts');
+      return await policy(rest);
+    }
+    case 'docs': {
+      const { writeReference } = await import('./cli/docs.ts');
+      return await writeReference(rest);
+    }
+    case 'version': {
+      const { version } = await import('./cli/version.ts');
+      process.stdout.write(`${version()}\n`);
+      return 0;
+    }
+    case 'help':
+    case '--help':
+      process.stdout.write(usage);
+      return 0;
+    default:
+      process.stderr.write(usage);
+      return 2;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

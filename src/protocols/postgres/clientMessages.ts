@@ -1,0 +1,356 @@
+/**
+ * The meaning of what the client sends. A message that carries a command is decided before anything of it is forwarded;
+ * what is refused is replaced by something that surely fails (refusals.ts). Everything else is forwarded as it is.
+ */
+import type { Frame } from '../../bytes/frames.ts';
+import { u16 } from '../../bytes/bytes.ts';
+import type { Fault } from '../../errors.ts';
+import type { Decision, Permit } from '../../facts.ts';
+import type { Place, SharedLease } from '../orderedOutput.ts';
+import type { AuditEntry } from '../protocol.ts';
+import type { Conversation } from './conversation.ts';
+import { Expected } from './expected.ts';
+import type { AnalyzedStatement } from './facts.ts';
+import { Portal, PreparedStatement } from './prepared.ts';
+import { failingParse, failingQuery, refusalFor, refusalOf, unknownName } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import type { StatementCache } from './statementCache.ts';
+import { StatementRun } from './statementRun.ts';
+import { clientFault, Frontend } from './wire.ts';
+import {
+  BindMessage,
+  checkQuery,
+  ExecuteMessage,
+  NamedMessage,
+  ParseMessage,
+  readBind,
+  readExecute,
+  readNamed,
+  readParse,
+} from './wireFrontend.ts';
+import { describe } from './wireToTarget.ts';
+import { decodeByteString, nameKeyOfText, utf8Text } from './wireText.ts';
+
+const noStatement = { text: '', fingerprint: '', kind: 'empty' } as const;
+const noFormats = new Int8Array(0);
+/** Of a statement that cannot be analysed, this much is recorded. */
+const recordedCharactersMax = 4096;
+
+export class ClientMessages {
+  readonly #conversation: Conversation;
+  readonly #cache: StatementCache;
+  readonly #parse = new ParseMessage();
+  readonly #bind = new BindMessage();
+  readonly #execute = new ExecuteMessage();
+  readonly #named = new NamedMessage();
+  /** Where the order stops until the records of this turn are durable. */
+  #gate: Place | null = null;
+  /** The client's side has room again; set by the session. */
+  onClientDrained: () => void = () => {};
+
+  constructor(conversation: Conversation, cache: StatementCache) {
+    this.#conversation = conversation;
+    this.#cache = cache;
+  }
+
+  onMessage(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): void {
+    const { start, body, end } = frame;
+    const conversation = this.#conversation;
+    if (conversation.copyIn && !allowedInCopy.has(frame.type)) {
+      conversation.fail(clientFault('a command during COPY'));
+      return;
+    }
+    switch (frame.type) {
+      case Frontend.Query:
+        return this.#onQuery(bytes, start, body, end);
+      case Frontend.Parse:
+        return this.#onParse(bytes, start, body, end);
+      case Frontend.Bind:
+        return this.#onBind(bytes, start, body, end, slot);
+      case Frontend.Execute:
+        return this.#onExecute(bytes, start, body, end);
+      case Frontend.Describe:
+      case Frontend.Close:
+        return this.#onNamed(frame.type, bytes, start, body, end);
+      case Frontend.Sync:
+        // In copy-in mode the target ignores Sync, so it will not be answered.
+        if (!conversation.copyIn) conversation.expect(new Expected('sync', false));
+        return this.#control(bytes, start, end);
+      case Frontend.CopyDone:
+      case Frontend.CopyFail:
+        if (conversation.copyIn) conversation.copyIn = false;
+        else if (conversation.expected.length > 0) conversation.copyEndsAhead++;
+        return this.#control(bytes, start, end);
+      case Frontend.CopyData:
+        return this.copyBytes(bytes, start, end, slot);
+      case Frontend.Flush:
+        return this.#control(bytes, start, end);
+      case Frontend.FunctionCall:
+        return this.#refuse('query', failingQuery, refusalFor('BG_FEATURE_REFUSED'));
+      case Frontend.Terminate:
+        return conversation.close('client', null);
+      default:
+        conversation.fail(clientFault(`message type ${frame.type} has no place here`));
+    }
+  }
+
+  /** COPY data: it runs nothing, so it needs no permit of its own. */
+  copyBytes(bytes: Uint8Array, start: number, end: number, slot: SharedLease | null): void {
+    this.#conversation.toTarget.put(bytes, start, end, slot);
+  }
+
+  /** Lets out what this read brought, once the records that it made are durable. */
+  endTurn(): void {
+    const { toTarget, audit } = this.#conversation;
+    toTarget.flush();
+    const gate = this.#gate;
+    if (gate === null) return;
+    this.#gate = null;
+    audit.whenDurable((fault) => {
+      if (this.#conversation.ended) return;
+      if (fault === null) toTarget.fill(gate, 0, null, null);
+      else this.#conversation.fail(fault);
+    });
+  }
+
+  #onQuery(bytes: Uint8Array, start: number, body: number, end: number): void {
+    const bad = checkQuery(bytes, body, end);
+    if (bad !== null) return this.#conversation.fail(bad);
+    const analysis = this.#cache.analyze(bytes, body, end - 1);
+    if ('fault' in analysis) {
+      return this.#refuse('query', failingQuery, this.#unparsable(analysis.fault, bytes, body, end - 1));
+    }
+    const { statements } = analysis;
+    const decision = this.#decide(statements);
+    if (decision.permit === null) {
+      return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
+    }
+    const entry = new Expected('query', false);
+    entry.run = this.#begin(statements, decision);
+    this.#conversation.expect(entry);
+    this.#command(decision.permit, bytes, start, end);
+  }
+
+  #onParse(bytes: Uint8Array, start: number, body: number, end: number): void {
+    const message = this.#parse;
+    const bad = readParse(bytes, body, end, message);
+    if (bad !== null) return this.#conversation.fail(bad);
+    const analysis = this.#cache.analyze(bytes, message.queryStart, message.queryEnd);
+    if ('fault' in analysis) {
+      const refusal = this.#unparsable(analysis.fault, bytes, message.queryStart, message.queryEnd);
+      return this.#refuse('parse', failingParse, refusal);
+    }
+    const { statements } = analysis;
+    const decision = this.#decide(statements);
+    if (decision.permit === null) return this.#refuse('parse', failingParse, this.#blocked(statements, decision));
+    const conversation = this.#conversation;
+    if (conversation.statements.full) return conversation.fail(clientFault('too many prepared statements'));
+    // Of several statements the target refuses all; the first stands for them until it does.
+    const statement = statements.length === 0 ? null : statements[0];
+    const prepared = new PreparedStatement(message.name, statement, decision, conversation.policy().version);
+    const entry = new Expected('parse', false);
+    entry.statement = prepared;
+    entry.undo = conversation.statements.set(message.name, prepared);
+    conversation.expect(entry);
+    this.#command(decision.permit, bytes, start, end);
+  }
+
+  #onBind(bytes: Uint8Array, start: number, body: number, end: number, slot: SharedLease | null): void {
+    const conversation = this.#conversation;
+    const message = this.#bind;
+    const bad = readBind(bytes, body, end, message);
+    if (bad !== null) return conversation.fail(bad);
+    const prepared = conversation.statements.get(message.statement);
+    if (prepared === undefined) {
+      return this.#refuse('bind', failingParse, unknownName('statement', decodeByteString(message.statement)));
+    }
+    const decision = this.#decisionOf(prepared);
+    const statements = prepared.statement === null ? [] : [prepared.statement];
+    if (decision.permit === null) return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
+    if (conversation.portals.full) return conversation.fail(clientFault('too many portals'));
+    this.#describeFirst(prepared);
+    // The record is made here and not at Execute: planning may already run functions that claim to be immutable.
+    const run = this.#begin(statements, decision);
+    const portal = new Portal(message.portal, prepared, formatsOf(bytes, message), run, false);
+    const entry = new Expected('bind', false);
+    entry.run = run;
+    entry.portal = portal;
+    entry.replaces = conversation.portals.get(message.portal)?.run ?? null;
+    entry.undo = conversation.portals.set(message.portal, portal);
+    conversation.expect(entry);
+    this.#command(decision.permit, bytes, start, end, slot);
+  }
+
+  #onExecute(bytes: Uint8Array, start: number, body: number, end: number): void {
+    const conversation = this.#conversation;
+    const message = this.#execute;
+    const bad = readExecute(bytes, body, end, message);
+    if (bad !== null) return conversation.fail(bad);
+    const portal = conversation.portals.get(message.portal);
+    if (portal === undefined) {
+      return this.#refuse('execute', failingParse, unknownName('portal', decodeByteString(message.portal)));
+    }
+    const { prepared } = portal;
+    const decision = this.#decisionOf(prepared);
+    const statements = prepared.statement === null ? [] : [prepared.statement];
+    if (decision.permit === null) return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
+    const entry = new Expected('execute', false);
+    entry.portal = portal;
+    // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
+    entry.run = portal.run !== null && !portal.run.ended ? portal.run : this.#begin(statements, decision);
+    if (portal.run === null && portal.described === null && conversation.masks.active) this.#describePortal(portal);
+    conversation.expect(entry);
+    this.#command(decision.permit, bytes, start, end);
+  }
+
+  #onNamed(type: number, bytes: Uint8Array, start: number, body: number, end: number): void {
+    const conversation = this.#conversation;
+    const message = this.#named;
+    const bad = readNamed(bytes, body, end, message);
+    if (bad !== null) return conversation.fail(bad);
+    const { statements, portals } = conversation;
+    const isStatement = message.kind === 'statement';
+    let entry: Expected;
+    if (type === Frontend.Close) {
+      entry = new Expected('close', false);
+      entry.undo = isStatement ? statements.remove(message.name) : portals.remove(message.name);
+    } else if (isStatement) {
+      entry = new Expected('describe_statement', false);
+      entry.statement = statements.get(message.name) ?? null;
+      if (entry.statement !== null) entry.statement.describing = true;
+    } else {
+      entry = new Expected('describe_portal', false);
+      entry.portal = portals.get(message.name) ?? null;
+    }
+    conversation.expect(entry);
+    this.#control(bytes, start, end);
+  }
+
+  /** Has the target describe a statement whose rows may have to be masked, unless the client has asked already. */
+  #describeFirst(prepared: PreparedStatement): void {
+    const { masks } = this.#conversation;
+    if (!masks.active || prepared.shape !== null || prepared.describing || prepared.statement === null) return;
+    prepared.describing = true;
+    const entry = new Expected('describe_statement', true);
+    entry.statement = prepared;
+    // If the target never gets to it, it must be asked again.
+    entry.undo = () => {
+      prepared.describing = false;
+    };
+    this.#conversation.expect(entry);
+    this.#conversation.toTarget.own(describe('statement', prepared.name));
+  }
+
+  #describePortal(portal: Portal): void {
+    const entry = new Expected('describe_portal', true);
+    entry.portal = portal;
+    this.#conversation.expect(entry);
+    this.#conversation.toTarget.own(describe('portal', portal.name));
+  }
+
+  /** What runs are these statements and those that they execute by name. */
+  #decide(statements: readonly AnalyzedStatement[]): Decision {
+    let all: AnalyzedStatement[] | null = null;
+    for (const [index, statement] of statements.entries()) {
+      for (const name of statement.executes) {
+        const inner = this.#meaningOf(name, statements.slice(0, index));
+        if (inner === null) continue;
+        all ??= [...statements];
+        all.push(inner);
+      }
+    }
+    return this.#conversation.policy().decide(all ?? statements);
+  }
+
+  /** The statement that a name means: prepared earlier in the same batch, or in the session. */
+  #meaningOf(name: string, before: readonly AnalyzedStatement[]): AnalyzedStatement | null {
+    const key = nameKeyOfText(name);
+    for (const { session } of before) {
+      if (session.kind === 'prepare' && nameKeyOfText(session.name) === key) return session.inner;
+    }
+    return this.#conversation.statements.get(key)?.statement ?? null;
+  }
+
+  /** The decision on a prepared statement, taken again after a change of policy. */
+  #decisionOf(prepared: PreparedStatement): Decision {
+    const policy = this.#conversation.policy();
+    if (prepared.policyVersion !== policy.version) {
+      prepared.decision = this.#decide(prepared.statement === null ? [] : [prepared.statement]);
+      prepared.policyVersion = policy.version;
+    } else if (prepared.statement !== null && prepared.statement.executes.length > 0) {
+      // The name may mean another statement by now.
+      prepared.decision = this.#decide([prepared.statement]);
+    }
+    return prepared.decision;
+  }
+
+  #begin(statements: readonly AnalyzedStatement[], decision: Decision): StatementRun {
+    const run = new StatementRun(statements, this.#record(statements, decision));
+    this.#conversation.started(run, decision);
+    this.#gate ??= this.#conversation.toTarget.reserve(0);
+    return run;
+  }
+
+  #record(statements: readonly AnalyzedStatement[], decision: Decision): AuditEntry {
+    const { audit, maskRules } = this.#conversation;
+    return audit.begin(statements.length === 1 ? statements[0] : batchOf(statements), decision, maskRules);
+  }
+
+  #blocked(statements: readonly AnalyzedStatement[], decision: Decision): Refusal {
+    const refusal = refusalOf(decision);
+    this.#conversation.refused(this.#record(statements, decision), refusal.code);
+    return refusal;
+  }
+
+  /** Whatever cannot be parsed cannot be decided; the client reads what its own server would say of the syntax. */
+  #unparsable(fault: Fault, bytes: Uint8Array, start: number, end: number): Refusal {
+    const text = utf8Text(bytes, start, Math.min(end, start + recordedCharactersMax));
+    const decision: Decision = { outcome: 'block', rules: [], observed: [], message: fault.detail, permit: null };
+    const entry = this.#conversation.audit.begin({ text, fingerprint: '', kind: 'unparsable' }, decision, []);
+    this.#conversation.refused(entry, fault.code);
+    return refusalFor(fault.code, { message: fault.detail });
+  }
+
+  /** Sends something that fails in place of a refused message. */
+  #refuse(kind: 'query' | 'parse' | 'bind' | 'execute', failing: Uint8Array, refusal: Refusal): void {
+    const entry = new Expected(kind, false);
+    entry.refusal = refusal;
+    this.#conversation.expect(entry);
+    this.#conversation.toTarget.own(failing);
+  }
+
+  /** The only way for a client's command to the target: it takes the proof that it was allowed. */
+  #command(permit: Permit, bytes: Uint8Array, start: number, end: number, slot: SharedLease | null = null): void {
+    void permit;
+    this.#conversation.toTarget.put(bytes, start, end, slot);
+  }
+
+  /** Messages that run nothing: Sync, Flush, Describe, Close, and the end of COPY data. */
+  #control(bytes: Uint8Array, start: number, end: number): void {
+    this.#conversation.toTarget.copy(bytes, start, end);
+  }
+}
+
+const allowedInCopy: ReadonlySet<number> = new Set([
+  Frontend.CopyData,
+  Frontend.CopyDone,
+  Frontend.CopyFail,
+  Frontend.Flush,
+  Frontend.Sync,
+  Frontend.Terminate,
+]);
+
+function formatsOf(bytes: Uint8Array, bind: BindMessage): Int8Array {
+  if (bind.resultFormatCount === 0) return noFormats;
+  const formats = new Int8Array(bind.resultFormatCount);
+  for (let index = 0; index < formats.length; index++) formats[index] = u16(bytes, bind.resultFormatsAt + 2 * index);
+  return formats;
+}
+
+/** One record for several statements that come in one message and run together. */
+function batchOf(statements: readonly AnalyzedStatement[]): { text: string; fingerprint: string; kind: string } {
+  if (statements.length === 0) return noStatement;
+  const text = statements.map((statement) => statement.text).join('; ');
+  return { text, fingerprint: statements.map(({ fingerprint }) => fingerprint).join(' '), kind: 'batch' };
+}
+

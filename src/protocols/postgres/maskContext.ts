@@ -1,0 +1,230 @@
+/**
+ * What one session needs to turn the shape of a result into a mask plan: the rules in force, the catalog of the target, the
+ * search path and the encoding as they are now. Every change raises `version`, and plans of older versions are made anew.
+ */
+import type { Fault } from '../../errors.ts';
+import type { MaskRules } from '../../facts.ts';
+import type { CopyOptions, MaskPlan, RowFormat, TextEncoding } from '../../masking/plan.ts';
+import type { Services, TextMasker } from '../protocol.ts';
+import { searchPathOf } from './catalog.ts';
+import type { SearchPath } from './catalog.ts';
+import type { CatalogSource } from './catalogSource.ts';
+import { scrubDiagnostics } from './diagnostics.ts';
+import type { AnalyzedStatement } from './facts.ts';
+import { lineageOf } from './lineage.ts';
+import type { Lineage } from './lineage.ts';
+import { columnMasks } from './maskIndex.ts';
+import type { ColumnMaskIndex } from './maskIndex.ts';
+import { buildMaskPlan, shapeOfLineage } from './maskPlan.ts';
+import type { ShapeColumn } from './maskPlan.ts';
+import type { Names, Portal, PreparedStatement } from './prepared.ts';
+import type { CopyResponse, DiagnosticField } from './wireBackend.ts';
+import { diagnosticMessage } from './wireToClient.ts';
+import { nameKeyOfText } from './wireText.ts';
+
+export type Planned = MaskPlan | null | 'refresh';
+
+const encodings: ReadonlyMap<string, TextEncoding> = new Map([
+  ['UTF8', 'utf8'],
+  ['UNICODE', 'utf8'],
+  // No encoding at all: what looks like UTF-8 is counted as such, anything else is redacted whole.
+  ['SQL_ASCII', 'utf8'],
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => [`LATIN${n}`, 'single_byte'] as const),
+  ...[866, 874, 1250, 1251, 1252, 1253, 1254, 1255, 1256, 1257, 1258].map((n) => [`WIN${n}`, 'single_byte'] as const),
+  ...[5, 6, 7, 8].map((n) => [`ISO_8859_${n}`, 'single_byte'] as const),
+  ['KOI8R', 'single_byte'],
+  ['KOI8U', 'single_byte'],
+]);
+
+const plansMax = 500;
+
+/** A path on which no user name resolves, so that expressions over tables count as undecidable. */
+const unknownPath: SearchPath = Object.freeze({ schemas: ['pg_catalog'], temp: null });
+
+export class MaskContext {
+  readonly #services: Services;
+  readonly #catalog: CatalogSource;
+  readonly #role: string;
+  #rules: MaskRules;
+  #index: ColumnMaskIndex | null = null;
+  #indexOf: { readonly catalog: number; readonly rules: MaskRules } | null = null;
+  #encoding: TextEncoding | null = 'utf8';
+  #path: SearchPath | null = null;
+  #lineages = new WeakMap<object, { readonly version: number; readonly lineage: Lineage }>();
+  #textMasker: TextMasker | null = null;
+  /** The catalog was read again for the shape that is planned now. */
+  #fresh = false;
+  version = 0;
+  /** Whether any mask rule applies to this session. */
+  active = false;
+
+  constructor(services: Services, catalog: CatalogSource, role: string, rules: MaskRules) {
+    this.#services = services;
+    this.#catalog = catalog;
+    this.#role = role;
+    this.#rules = rules;
+    this.usePolicy(rules);
+  }
+
+  usePolicy(rules: MaskRules): void {
+    this.#rules = rules;
+    this.active = rules.columns.length > 0 || rules.values.length > 0;
+    this.#textMasker = null;
+    this.version++;
+  }
+
+  /** The search path must be asked for: the target does not report it, and it may have changed. */
+  get pathUnknown(): boolean {
+    return this.active && this.#path === null;
+  }
+
+  forgetPath(): void {
+    if (this.#path === null) return;
+    this.#path = null;
+    this.version++;
+  }
+
+  onSearchPath(setting: string): void {
+    this.#path = searchPathOf(setting, this.#role, null);
+    this.version++;
+  }
+
+  /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
+  onParameter(name: string, value: string): Fault | null {
+    if (name === 'search_path') this.onSearchPath(value);
+    if (name === 'client_encoding') {
+      this.#encoding = encodings.get(value.toUpperCase()) ?? null;
+      this.version++;
+    }
+    if (!this.active) return null;
+    if (this.#encoding === null) return { code: 'BG_ENCODING_REFUSED', detail: `client_encoding ${value}` };
+    // The parser reads string literals as the standard says; a target that does not would run something else.
+    const misread = name === 'standard_conforming_strings' && value !== 'on';
+    return misread ? { code: 'BG_ENCODING_REFUSED', detail: 'standard_conforming_strings is off' } : null;
+  }
+
+  /** The schema changed through this session: what is known of it is no longer trusted. */
+  onSchemaChange(): void {
+    this.#catalog.invalidate();
+  }
+
+  /** Reads the catalog again. A fault ends the session: without a catalog nobody knows what to mask. */
+  async refresh(): Promise<Fault | null> {
+    const fault = await this.#catalog.refresh();
+    this.#fresh = true;
+    return fault;
+  }
+
+  /** The statement whose rows these are: for FETCH and EXECUTE the one behind the name. */
+  rowSource(
+    statement: AnalyzedStatement | null,
+    portals: Names<Portal>,
+    statements: Names<PreparedStatement>,
+  ): AnalyzedStatement | null {
+    const effect = statement?.session;
+    if (effect?.kind === 'fetch') return portals.get(nameKeyOfText(effect.name))?.prepared.statement ?? statement;
+    if (effect?.kind === 'execute') return statements.get(nameKeyOfText(effect.name))?.statement ?? statement;
+    return statement;
+  }
+
+  /** Plan for rows of this shape. `refresh`: the catalog must be read first. */
+  plan(statement: AnalyzedStatement | null, shape: readonly ShapeColumn[], portal: Portal | null): Planned {
+    // Before anything that is remembered is trusted: a catalog that was read again raises the version.
+    if (this.#currentIndex() === null) return 'refresh';
+    const plans = portal?.prepared.plans;
+    const known = plans?.get(portal?.formatsKey ?? '');
+    if (known !== undefined && known.version === this.version) return known.plan;
+    const planned = this.#build(statement, shape, 'data_row', null);
+    if (planned !== 'refresh' && plans !== undefined && portal !== null && plans.size < plansMax) {
+      plans.set(portal.formatsKey, { version: this.version, plan: planned });
+    }
+    return planned;
+  }
+
+  /** Plan for the rows of a COPY TO STDOUT. */
+  planCopy(statement: AnalyzedStatement | null, response: CopyResponse): Planned | Fault {
+    const effect = statement?.session;
+    if (statement === null || effect?.kind !== 'copy_to') return unreadableCopy;
+    const { copy } = effect;
+    const binary = response.format === 1;
+    if (copy.format === 'other' || (copy.format === 'binary') !== binary) return unreadableCopy;
+    // ENCODING makes rows in another encoding than the one that masks count in.
+    if (copy.encoding !== null && encodings.get(copy.encoding.toUpperCase()) !== this.#encoding) return unreadableCopy;
+    const lineage = this.#lineage(statement);
+    if (lineage === 'refresh') return 'refresh';
+    const told = shapeOfLineage(lineage);
+    const count = response.columnFormats.length;
+    const shape = Array.from({ length: count }, (_, at): ShapeColumn => ({
+      name: '',
+      tableOid: 0,
+      attribute: 0,
+      typeOid: told.length === count ? told[at].typeOid : 0,
+      format: response.format,
+    }));
+    const rowFormat = binary ? 'copy_binary' : copy.format === 'csv' ? 'copy_csv' : 'copy_text';
+    return this.#build(statement, shape, rowFormat, copy.options);
+  }
+
+  /** The fields of an error or notice that the client may read, as a message. */
+  scrub(type: number, fields: readonly DiagnosticField[], statement: string | null): Uint8Array {
+    return diagnosticMessage(type, scrubDiagnostics(fields, { statement }));
+  }
+
+  /** A notification's payload with what detectors find masked; null: nothing found. */
+  maskText(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
+    if (this.#rules.values.length === 0) return null;
+    this.#textMasker ??= this.#services.masker.textMasker(this.#rules, this.#encoding ?? 'single_byte');
+    return this.#textMasker.mask(bytes, start, end);
+  }
+
+  #build(
+    statement: AnalyzedStatement | null,
+    shape: readonly ShapeColumn[],
+    rowFormat: RowFormat,
+    copy: CopyOptions | null,
+  ): Planned {
+    if (shape.length === 0) return null;
+    const lineage = statement === null ? null : this.#lineage(statement);
+    const index = this.#currentIndex();
+    if (lineage === 'refresh' || index === null) return 'refresh';
+    const result = buildMaskPlan({
+      shape,
+      lineage,
+      index,
+      values: this.#rules.values,
+      customDetectors: this.#rules.customDetectors,
+      strongerMask: this.#services.strongerMask,
+      encoding: this.#encoding ?? 'single_byte',
+      rowFormat,
+      copy,
+      hashKey: this.#services.hashKey,
+      catalogIsFresh: this.#fresh,
+    });
+    if (result.kind === 'needs_catalog') return 'refresh';
+    this.#fresh = false;
+    return result.kind === 'plan' ? result.plan : null;
+  }
+
+  #currentIndex(): ColumnMaskIndex | null {
+    const catalog = this.#catalog.current;
+    if (catalog === null || this.#catalog.stale) return null;
+    if (this.#indexOf?.catalog !== catalog.version || this.#indexOf.rules !== this.#rules) {
+      this.#index = columnMasks(catalog, this.#rules, this.#services.strongerMask);
+      this.#indexOf = { catalog: catalog.version, rules: this.#rules };
+      this.version++;
+    }
+    return this.#index;
+  }
+
+  #lineage(statement: AnalyzedStatement): Lineage | 'refresh' {
+    const index = this.#currentIndex();
+    if (index === null) return 'refresh';
+    const known = this.#lineages.get(statement.shape);
+    if (known !== undefined && known.version === this.version) return known.lineage;
+    const lineage = lineageOf(statement.ast, index.catalog, this.#path ?? unknownPath);
+    this.#lineages.set(statement.shape, { version: this.version, lineage });
+    return lineage;
+  }
+}
+
+const unreadableCopy: Fault = { code: 'BG_MASK_FAILED', detail: 'a COPY whose format or encoding cannot be masked' };

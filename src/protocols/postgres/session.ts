@@ -1,0 +1,223 @@
+/**
+ * One client's session, from accepted socket to closed sockets:
+ *
+ *     open (TLS, startup) -> authenticate -> log in at the target -> conversation of two halves -> end
+ */
+import type { ErrorCode, Fault } from '../../errors.ts';
+import type { Services, Session, SessionAudit, SessionEvents, Target, Wire } from '../protocol.ts';
+import type { CancelKey, CancelRegistry } from './cancel.ts';
+import type { CatalogSource } from './catalogSource.ts';
+import { ClientHalf } from './clientHalf.ts';
+import { ClientMessages } from './clientMessages.ts';
+import { Conversation } from './conversation.ts';
+import { authenticate, open } from './handshake.ts';
+import type { Authenticated } from './handshake.ts';
+import { MaskContext } from './maskContext.ts';
+import type { MessageReader } from './messageReader.ts';
+import { OwnQueries } from './ownQueries.ts';
+import type { StatementCache } from './statementCache.ts';
+import type { ClientStartup } from './startup.ts';
+import { TargetHalf } from './targetHalf.ts';
+import { TargetMessages } from './targetMessages.ts';
+import { logInAtTarget } from './targetLogin.ts';
+import type { LoggedIn } from './targetLogin.ts';
+import { TransactionStatus } from './wire.ts';
+import type { KeyData } from './wireBackend.ts';
+import { authenticationOk, backendKeyData, errorResponse, parameterStatus, readyForQuery } from './wireToClient.ts';
+
+/** What a cancel key stands for: a running session's key at its target. */
+export interface Cancellable {
+  readonly target: Target;
+  readonly key: KeyData;
+}
+
+/** What sessions of one gate share. */
+export interface Shared {
+  readonly cache: StatementCache;
+  readonly cancels: CancelRegistry<Cancellable>;
+  readonly mockSecret: Uint8Array;
+  catalogOf(services: Services, target: Target): CatalogSource;
+  cancel(services: Services, processId: number, secret: Uint8Array): Promise<void>;
+}
+
+export class PostgresSession implements Session {
+  readonly #client: Wire;
+  readonly #services: Services;
+  readonly #events: SessionEvents;
+  readonly #shared: Shared;
+  #conversation: Conversation | null = null;
+  #audit: SessionAudit | null = null;
+  #ended = false;
+  #draining = false;
+  #cancelKey: CancelKey | null = null;
+  #halves: { readonly client: ClientHalf; readonly target: TargetHalf } | null = null;
+
+  constructor(client: Wire, services: Services, events: SessionEvents, shared: Shared) {
+    this.#client = client;
+    this.#services = services;
+    this.#events = events;
+    this.#shared = shared;
+    this.#run().catch((cause: unknown) => {
+      services.log.error({ err: cause }, 'session failed by a bug');
+      this.abort('BG_INTERNAL');
+    });
+  }
+
+  drain(): void {
+    this.#draining = true;
+    if (this.#conversation === null) return this.abort('BG_SHUTTING_DOWN');
+    this.#conversation.draining = true;
+    this.#leaveIfIdle();
+  }
+
+  abort(code: ErrorCode): void {
+    const conversation = this.#conversation;
+    if (conversation !== null) conversation.close(code, conversation.midMessage ? null : errorResponse(code));
+    else this.#turnAway(code, errorResponse(code));
+  }
+
+  async #run(): Promise<void> {
+    const opening = await open(this.#client, this.#services.tlsRequired);
+    if (this.#ended) return;
+    if (opening.kind === 'gone') return this.#turnAway('gone', null);
+    if (opening.kind === 'cancel') {
+      await this.#shared.cancel(this.#services, opening.processId, opening.secret);
+      return this.#turnAway('cancel', null);
+    }
+    if (opening.kind === 'fault') return this.#refuse(opening.fault);
+    const { reader, startup } = opening;
+    const services = this.#services;
+    const proven = await authenticate(this.#client, reader, startup, services, this.#shared.mockSecret);
+    if (this.#ended) return;
+    if ('code' in proven) {
+      this.#events.onAuthenticationFailed();
+      this.#audit = services.openAudit(startup.user, null, startup.database, this.#client);
+      return this.#refuse(proven);
+    }
+    if (!this.#events.onAuthenticated(proven.user.identity, proven.target.info)) {
+      return this.#refuse({ code: 'BG_TOO_MANY_CONNECTIONS', detail: 'limit of sessions' });
+    }
+    const loggedIn = await logInAtTarget(services, proven.target, startup.parameters);
+    if (this.#ended) {
+      if (!('code' in loggedIn)) loggedIn.wire.destroy();
+      return;
+    }
+    if ('code' in loggedIn) return this.#refuse(loggedIn);
+    await this.#converse(reader, startup, proven, loggedIn);
+  }
+
+  async #converse(
+    reader: MessageReader,
+    startup: ClientStartup,
+    proven: Authenticated,
+    loggedIn: LoggedIn,
+  ): Promise<void> {
+    const services = this.#services;
+    const { user, target } = proven;
+    const policy = services.policyFor(user.identity, target.info);
+    const catalog = this.#shared.catalogOf(services, target);
+    const masks = new MaskContext(services, catalog, target.user, policy.masks);
+    const fault = await this.#prepareMasks(masks, catalog, loggedIn);
+    if (this.#ended || fault !== null) {
+      loggedIn.wire.destroy();
+      if (fault !== null) this.#refuse(fault);
+      return;
+    }
+    this.#audit = services.openAudit(user.identity.user, user.identity, target.info.name, this.#client);
+    const conversation = new Conversation({
+      services,
+      identity: user.identity,
+      target,
+      client: this.#client,
+      targetWire: loggedIn.wire,
+      audit: this.#audit,
+      masks,
+      onEnd: () => this.#finish(),
+    });
+    conversation.reportsPath = loggedIn.parameters.has('search_path');
+    this.#conversation = conversation;
+    this.#greet(startup, target, loggedIn);
+    this.#connect(conversation, reader, loggedIn);
+  }
+
+  /** Without a catalog nobody knows what to mask, so it is there before the first statement. */
+  async #prepareMasks(masks: MaskContext, catalog: CatalogSource, loggedIn: LoggedIn): Promise<Fault | null> {
+    for (const [name, value] of loggedIn.parameters) {
+      const fault = masks.onParameter(name, value);
+      if (fault !== null) return fault;
+    }
+    if (!masks.active || !catalog.stale) return null;
+    const fault = await catalog.refresh();
+    if (fault !== null) this.#services.log.error({ detail: fault.detail }, 'the catalog cannot be read');
+    return fault;
+  }
+
+  #greet(startup: ClientStartup, target: Target, loggedIn: LoggedIn): void {
+    const client = this.#client;
+    client.write(authenticationOk(), null);
+    for (const [name, value] of loggedIn.parameters) client.write(parameterStatus(name, value), null);
+    if (loggedIn.key !== null) {
+      this.#cancelKey = this.#shared.cancels.issue({ target, key: loggedIn.key }, startup.minor);
+      if (this.#cancelKey !== null) {
+        client.write(backendKeyData(this.#cancelKey.processId, this.#cancelKey.secret), null);
+      }
+    }
+    client.write(readyForQuery(TransactionStatus.idle), null);
+  }
+
+  #connect(conversation: Conversation, reader: MessageReader, loggedIn: LoggedIn): void {
+    const own = new OwnQueries(conversation);
+    const fromClient = new ClientMessages(conversation, this.#shared.cache);
+    const fromTarget = new TargetMessages(conversation, own);
+    const client = new ClientHalf(conversation, fromClient);
+    const target = new TargetHalf(conversation, fromTarget);
+    this.#halves = { client, target };
+    fromClient.onClientDrained = () => target.relieve();
+    fromTarget.onTargetDrained = () => client.relieve();
+    fromTarget.onReady = () => {
+      client.relieve();
+      own.ask();
+      this.#leaveIfIdle();
+    };
+    loggedIn.wire.setReader(target);
+    own.ask();
+    if (this.#draining) return this.drain();
+    const unread = reader.rest();
+    this.#client.setReader(client);
+    if (unread.length > 0 && !conversation.ended) client.onRead(unread, unread.length);
+  }
+
+  #leaveIfIdle(): void {
+    const conversation = this.#conversation;
+    if (conversation === null || !conversation.draining || !conversation.idle) return;
+    // After the turn, so that ReadyForQuery itself is out before the farewell.
+    setImmediate(() => {
+      if (conversation.idle) conversation.close('BG_SHUTTING_DOWN', errorResponse('BG_SHUTTING_DOWN'));
+    });
+  }
+
+  /** Ends a session that has not begun to talk to its target. */
+  #refuse(fault: Fault): void {
+    const { log } = this.#services;
+    log.info({ code: fault.code, detail: fault.detail, peer: this.#client.peer }, 'client turned away');
+    const overrides = fault.code === 'BG_PARAMETER_REFUSED' ? { detail: fault.detail } : {};
+    this.#turnAway(fault.code, errorResponse(fault.code, { ...overrides, severity: 'FATAL' }));
+  }
+
+  #turnAway(reason: string, farewell: Uint8Array | null): void {
+    if (this.#ended) return;
+    if (farewell !== null) this.#client.write(farewell, null);
+    this.#client.end();
+    this.#audit?.close(reason);
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#cancelKey !== null) this.#shared.cancels.revoke(this.#cancelKey.processId);
+    this.#halves?.client.close();
+    this.#halves?.target.close();
+    this.#events.onEnd();
+  }
+}
