@@ -25,7 +25,6 @@ export async function startTarget(): Promise<PostgresServer> {
       wal_level: 'minimal',
       max_wal_senders: 0,
       jit: false,
-      log_min_messages: 'fatal',
     },
   });
 }

@@ -3,6 +3,7 @@ import type { Statement } from '../src/facts.ts';
 import { compilePolicies } from '../src/policy/compile.ts';
 import type { SessionPolicy } from '../src/policy/decide.ts';
 import { parsePolicies } from '../src/policy/parse.ts';
+import type { Task } from './task.ts';
 
 export const name = 'decide';
 
@@ -27,7 +28,7 @@ const statement: Statement = {
   returnsRows: true,
 };
 
-export async function tasks(): Promise<{ name: string; fn: () => void }[]> {
+export async function tasks(): Promise<Task[]> {
   const few = sessionOf(5);
   const many = sessionOf(50);
   const one = [statement];

@@ -11,19 +11,13 @@ import {
   readParse,
 } from '../src/protocols/postgres/wireFrontend.ts';
 import { dataRow } from '../src/protocols/postgres/wireToClient.ts';
+import type { Task } from './task.ts';
 
 export const name = 'framing';
 
 const rangeBytes = 256 * 1024;
 const dataRowType = 0x44;
 const lengthMax = 0x3fffffff;
-
-interface Task {
-  readonly name: string;
-  readonly fn: () => void;
-  /** Bytes looked over by one call. */
-  readonly bytes: number;
-}
 
 export async function tasks(): Promise<Task[]> {
   const narrow = rowsOf(['7', '-42']);

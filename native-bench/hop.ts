@@ -10,6 +10,7 @@ import { openLanes } from '../src/lanes/lanes.ts';
 import type { Lanes } from '../src/lanes/lanes.ts';
 import { createKernel } from '../src/masking/kernel.ts';
 import type { ColumnPlan, Kernel, MaskPlan } from '../src/masking/plan.ts';
+import type { Task } from './task.ts';
 
 export const name = 'hop';
 
@@ -30,13 +31,6 @@ const plan: MaskPlan = {
   hashKey: new Uint8Array(32),
 };
 
-interface Task {
-  readonly name: string;
-  readonly fn: () => void | Promise<void>;
-  /** Bytes masked by one call. */
-  readonly bytes: number;
-}
-
 let opened: { readonly lanes: Lanes; readonly pool: Piscina } | null = null;
 
 /** Masks in place with equal lengths, so that each range can be masked again and again. {@link close} afterwards. */
@@ -52,6 +46,7 @@ export async function tasks(): Promise<Task[]> {
   const list: Task[] = [];
   for (const size of sizes) {
     const label = `${size / 1024} KB`;
+    const base = `${label} inline`;
     const ranges = slots.map((slot) => ({
       start: slab.start(slot),
       end: fillRows(slab.bytes, slab.start(slot), size),
@@ -73,17 +68,18 @@ export async function tasks(): Promise<Task[]> {
       for (const range of ranges) kernel.run(slab.bytes, range.start, range.end, range.start);
     };
     list.push(
-      { name: `${label} inline`, fn: () => void kernel.run(slab.bytes, start, end, start), bytes },
-      { name: `${label} lane, there and back`, fn: () => throughLane(start, end), bytes },
+      { name: base, base, bytes, fn: () => void kernel.run(slab.bytes, start, end, start) },
+      { name: `${label} lane, there and back`, base, bytes, fn: () => throughLane(start, end) },
       {
         name: `${label} Piscina run()`,
+        base,
+        bytes,
         fn: async () => {
           await pool.run({ shared: slab.shared, start, end }, { name: 'maskInTask' });
         },
-        bytes,
       },
-      { name: `${label} x${window} inline`, fn: allInline, bytes: bytes * window },
-      { name: `${label} x${window} lanes`, fn: allThroughLanes, bytes: bytes * window },
+      { name: `${label} x${window} inline`, base, bytes: bytes * window, fn: allInline },
+      { name: `${label} x${window} lanes`, base, bytes: bytes * window, fn: allThroughLanes },
     );
   }
   return list;

@@ -6,6 +6,7 @@ import { columnMasks } from '../src/protocols/postgres/maskIndex.ts';
 import { buildMaskPlan, shapeOfLineage } from '../src/protocols/postgres/maskPlan.ts';
 import { loadParser, parseSql } from '../src/protocols/postgres/parse.ts';
 import { strongerMask } from '../src/policy/strength.ts';
+import type { Task } from './task.ts';
 
 export const name = 'lineage';
 
@@ -42,7 +43,7 @@ function catalogOf(count: number) {
   return built;
 }
 
-export async function tasks(): Promise<{ name: string; fn: () => void }[]> {
+export async function tasks(): Promise<Task[]> {
   await loadParser();
   const catalog = catalogOf(1000);
   const path = searchPathOf('public', 'bench', '');
@@ -52,7 +53,7 @@ export async function tasks(): Promise<{ name: string; fn: () => void }[]> {
     customDetectors: [],
   } as const;
   const index = columnMasks(catalog, rules, strongerMask);
-  const list: { name: string; fn: () => void }[] = [];
+  const list: Task[] = [];
   for (const [title, sql] of Object.entries(statements)) {
     const ast = parse(sql)?.[0];
     list.push({ name: `lineage: ${title}`, fn: () => void lineageOf(ast, catalog, path) });

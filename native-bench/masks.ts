@@ -3,14 +3,9 @@ import type { MaskSpec } from '../src/facts.ts';
 import { createHasher } from '../src/masking/hash.ts';
 import { createKernel } from '../src/masking/kernel.ts';
 import { customers, HEADROOM_BYTES, masked, pass, planOf, slotOf } from './sampleRows.ts';
+import type { Task } from './task.ts';
 
 export const name = 'masks';
-
-interface Task {
-  name: string;
-  fn: () => void;
-  bytes?: number;
-}
 
 const specs: readonly MaskSpec[] = [
   { kind: 'stars' },

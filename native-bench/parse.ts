@@ -2,6 +2,7 @@
 import { analyzeBytes } from '../src/protocols/postgres/facts.ts';
 import { fingerprintOf, loadParser, parseBytes } from '../src/protocols/postgres/parse.ts';
 import { StatementCache } from '../src/protocols/postgres/statementCache.ts';
+import type { Task } from './task.ts';
 
 export const name = 'parse';
 
@@ -15,7 +16,7 @@ const report = `WITH recent AS (SELECT o.customer_id, sum(o.total) AS total FROM
 /** Varies in length as keys do, so that no lookup sees the same text twice in a row. */
 const distinct = 1024;
 
-export async function tasks(): Promise<{ name: string; fn: () => void }[]> {
+export async function tasks(): Promise<Task[]> {
   await loadParser();
   const pointBytes = Buffer.from(point);
   const reportBytes = Buffer.from(report);

@@ -55,8 +55,8 @@ function rowOf(task: Measured): string[] {
   ];
 }
 
-/** Three digits that count, with thousands apart. */
+/** About three digits that count, with thousands apart. */
 function numberText(value: number): string {
-  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 0.1 ? 2 : 4;
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

@@ -3,14 +3,9 @@ import { createKernel } from '../src/masking/kernel.ts';
 import type { ColumnPlan } from '../src/masking/plan.ts';
 import type { MaskSpec } from '../src/facts.ts';
 import { clean, customers, everyDetector, masked, pass, planOf, scanned, slotOf, withPii } from './sampleRows.ts';
+import type { Task } from './task.ts';
 
 export const name = 'rowWalk';
-
-interface Task {
-  name: string;
-  fn: () => void;
-  bytes: number;
-}
 
 function task(title: string, columns: readonly ColumnPlan[], rows: Buffer, detectors: readonly string[]): Task {
   const slot = slotOf(rows);

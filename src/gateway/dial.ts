@@ -49,16 +49,16 @@ interface Opened {
 
 function connect(target: DialTarget, dialMs: number): Promise<Opened | Fault> {
   return new Promise((resolve) => {
-    const socket: net.Socket = net.connect({
+    const wire = new SocketWire(`${target.host}:${target.port}`, null);
+    const socket = net.connect({
       host: target.host,
       port: target.port,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
       autoSelectFamily: true,
-      onread: SocketWire.onread(() => wire),
+      onread: wire.onread,
     });
-    const wire: SocketWire = new SocketWire(socket, `${target.host}:${target.port}`, null);
     const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${dialMs} ms`)), dialMs);
     const fail = (cause: Error): void => {
       clearTimeout(timer);

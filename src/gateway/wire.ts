@@ -60,15 +60,19 @@ export class SocketWire implements Wire {
   encrypted = false;
   queuedBytes = 0;
   closed = false;
-  #socket: net.Socket;
+  /** What net.Socket needs to read straight into the reader's memory. It asks for memory while it is being made. */
+  readonly onread: net.OnReadOpts = {
+    buffer: () => this.#reader.buffer(),
+    callback: (count: number, bytes: Uint8Array) => this.#onRead(bytes, count),
+  };
+  #attached: net.Socket | null = null;
   readonly #serverTls: ServerTls | null;
   #reader: WireReader;
   #wantsDrain = false;
   #paused = false;
   #tlsStarting = false;
 
-  constructor(socket: net.Socket, peer: string, serverTls: ServerTls | null) {
-    this.#socket = socket;
+  constructor(peer: string, serverTls: ServerTls | null) {
     this.peer = peer;
     this.#serverTls = serverTls;
     this.#reader = new ParkedReader(this);
@@ -78,21 +82,18 @@ export class SocketWire implements Wire {
     return this.#serverTls !== null && !this.encrypted;
   }
 
-  /** Options of a socket whose reads go to the wire that `wireOf` gives once it exists. */
-  static onread(wireOf: () => SocketWire): net.OnReadOpts {
-    return {
-      buffer: () => wireOf().#reader.buffer(),
-      callback: (count: number, bytes: Uint8Array) => wireOf().#onRead(bytes, count),
-    };
+  get #socket(): net.Socket {
+    if (this.#attached === null) throw new Error('a wire is used before its socket is attached');
+    return this.#attached;
   }
 
   /** Listens to what is not reading: ends, errors and back pressure. */
   attach(socket: net.Socket, byEvents: boolean): void {
-    this.#socket = socket;
+    this.#attached = socket;
     socket.on('error', () => {});
     socket.on('end', () => socket.destroy());
     socket.on('close', () => {
-      if (this.#socket === socket) this.#onClose();
+      if (this.#attached === socket) this.#onClose();
     });
     if (byEvents) socket.on('data', (chunk: Uint8Array) => this.#onChunk(chunk));
   }
@@ -214,13 +215,9 @@ export function acceptWire(accepted: net.Socket, serverTls: ServerTls | null): S
   const peer = `${accepted.remoteAddress ?? 'unknown'}:${accepted.remotePort ?? 0}`;
   const handle = takeHandle(accepted);
   if (handle === null || handle === undefined) return null;
-  const options = {
-    handle,
-    pauseOnCreate: true,
-    onread: SocketWire.onread(() => wire),
-  };
+  const wire = new SocketWire(peer, serverTls);
+  const options = { handle, pauseOnCreate: true, onread: wire.onread };
   const socket = new net.Socket(options as unknown as net.SocketConstructorOpts);
-  const wire: SocketWire = new SocketWire(socket, peer, serverTls);
   wire.attach(socket, false);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, 60_000);

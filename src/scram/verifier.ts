@@ -19,8 +19,7 @@ export interface ScramVerifier {
 const iterationsMax = 10_000_000;
 const saltBytesMax = 1024;
 
-const pattern =
-  /^SCRAM-SHA-256\$([1-9][0-9]{0,7}):([A-Za-z0-9+/]+={0,2})\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)$/;
+const pattern = /^SCRAM-SHA-256\$([1-9][0-9]{0,7}):([A-Za-z0-9+/]+={0,2})\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)$/;
 
 /** Derives a verifier off the main thread; a fresh salt of 16 bytes unless one is given. */
 export async function makeVerifier(

@@ -131,11 +131,7 @@ export class ServerScram {
  * A verifier for a user who does not exist: the same for the same name as long as `secret` lasts, so that asking twice
  * tells nothing, with keys that nobody knows. Iterations must be those of real users, or they give it away.
  */
-export function makeMockVerifier(
-  secret: Uint8Array,
-  user: string,
-  iterations: number = iterationsMin,
-): ScramVerifier {
+export function makeMockVerifier(secret: Uint8Array, user: string, iterations: number = iterationsMin): ScramVerifier {
   const derive = (purpose: string): Buffer =>
     createHmac('sha256', secret).update(`${purpose}:${user}`, 'utf8').digest();
   return {
