@@ -1,0 +1,86 @@
+/** Runs one kind of load over every route in turn, several rounds, and takes medians. */
+import type { Endpoint } from './client.ts';
+import type { Outcome } from './driver.ts';
+import type { Latencies } from './openLoop.ts';
+import { cpuSeconds } from './processStats.ts';
+
+export type RouteName = 'direct' | 'gate' | 'gate, detectors' | 'pgbouncer' | 'haproxy';
+
+/** A way to the database; `pid` is the process between, null where there is none that can be measured. */
+export interface Route {
+  readonly name: RouteName;
+  readonly endpoint: Endpoint;
+  readonly pid: number | null;
+}
+
+export interface Measured {
+  readonly route: RouteName;
+  readonly round: number;
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly rows: number;
+  /** Of the process between; null for direct. */
+  readonly cpuSeconds: number | null;
+  readonly latencies: Latencies | null;
+}
+
+/** `run` for each route, then again: what else the machine does meanwhile falls on all of them alike. */
+export async function interleave(
+  routes: readonly Route[],
+  rounds: number,
+  progress: (text: string) => void,
+  run: (route: Route) => Promise<Outcome>,
+): Promise<readonly Measured[]> {
+  const measured: Measured[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const route of routes) {
+      progress(`round ${round} of ${rounds}: ${route.name}`);
+      const before = route.pid === null ? 0 : cpuSeconds(route.pid);
+      const { seconds, bytes, rows, latencies } = await run(route);
+      const cpu = route.pid === null ? null : cpuSeconds(route.pid) - before;
+      measured.push({ route: route.name, round, seconds, bytes, rows, cpuSeconds: cpu, latencies });
+    }
+  }
+  return measured;
+}
+
+export function median(values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Median of `value` over the rounds of one route; null where the route was not measured. */
+export function medianOf(
+  measured: readonly Measured[],
+  route: RouteName,
+  value: (one: Measured) => number | null,
+): number | null {
+  const values = measured.filter((one) => one.route === route).map(value);
+  return median(values.filter((one) => one !== null));
+}
+
+/** null where one side was not measured. */
+export function ratio(above: number | null, below: number | null): number | null {
+  return above === null || below === null || below === 0 ? null : above / below;
+}
+
+export function difference(above: number | null, below: number | null): number | null {
+  return above === null || below === null ? null : above - below;
+}
+
+/** Latencies of a route: the median over the rounds at each percentile. */
+export function medianLatencies(measured: readonly Measured[], route: RouteName): Latencies | null {
+  const all = measured.flatMap((one) => (one.route === route && one.latencies !== null ? [one.latencies] : []));
+  if (all.length === 0) return null;
+  const at = (value: (one: Latencies) => number): number => median(all.map(value)) ?? 0;
+  return {
+    count: all.reduce((sum, one) => sum + one.count, 0),
+    p50: at((one) => one.p50),
+    p99: at((one) => one.p99),
+    p999: at((one) => one.p999),
+    max: at((one) => one.max),
+    curve: all[0].curve.map(([percentile], index) => [percentile, at((one) => one.curve[index][1])] as const),
+  };
+}

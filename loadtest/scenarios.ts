@@ -1,0 +1,157 @@
+/** The scenarios, each over every route that is there. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Driver } from './driverProcess.ts';
+import type { LoadGate } from './gateProcess.ts';
+import { interleave } from './measure.ts';
+import type { Measured, Route } from './measure.ts';
+import { runPgbench } from './pgbench.ts';
+import { memoryOf, resetPeak } from './processStats.ts';
+import { bulkSql, pointSql, valueSql } from './sampleData.ts';
+
+export const scenarioNames = ['start', 'idle', 'oltp', 'latency', 'bulk', 'value', 'ten_gb'] as const;
+export type ScenarioName = (typeof scenarioNames)[number];
+
+/** How much of everything. */
+export interface Effort {
+  readonly rows: number;
+  readonly starts: number;
+  readonly oltp: { readonly rounds: number; readonly seconds: number };
+  readonly latency: { readonly rounds: number; readonly seconds: number };
+  readonly bulk: { readonly rounds: number; readonly times: number };
+  readonly tenGb: boolean;
+}
+
+export const quick: Effort = {
+  rows: 500_000,
+  starts: 3,
+  oltp: { rounds: 3, seconds: 3 },
+  latency: { rounds: 3, seconds: 3 },
+  bulk: { rounds: 3, times: 1 },
+  tenGb: false,
+};
+
+export const full: Effort = {
+  rows: 500_000,
+  starts: 7,
+  oltp: { rounds: 7, seconds: 10 },
+  latency: { rounds: 7, seconds: 15 },
+  bulk: { rounds: 9, times: 2 },
+  tenGb: true,
+};
+
+export interface Bench {
+  readonly driver: Driver;
+  readonly effort: Effort;
+  /** Without the one with detectors, which only `bulk` and `value` use. */
+  readonly routes: readonly Route[];
+  readonly detectRoute: Route;
+  readonly gate: LoadGate;
+  /** Path of pgbench; null: the driver's own closed loop. */
+  readonly pgbench: string | null;
+  progress(text: string): void;
+}
+
+const pointClients = 16;
+const ratePerSecond = 2000;
+const idleConnections = 1000;
+/** Time for garbage and buffers of what went before to be given back. */
+const settleMs = 1500;
+
+export function oltp({ driver, effort, routes, pgbench, progress }: Bench): Promise<readonly Measured[]> {
+  const load = { sql: pointSql, keys: effort.rows, clients: pointClients, seconds: effort.oltp.seconds };
+  return interleave(routes, effort.oltp.rounds, progress, ({ endpoint }) =>
+    pgbench === null
+      ? driver.run({ kind: 'closed', endpoint, ...load })
+      : runPgbench({ program: pgbench, endpoint, ...load }),
+  );
+}
+
+export function latency({ driver, effort, routes, progress }: Bench): Promise<readonly Measured[]> {
+  const { rounds, seconds } = effort.latency;
+  const load = { sql: pointSql, keys: effort.rows, clients: pointClients, seconds, ratePerSecond };
+  return interleave(routes, rounds, progress, ({ endpoint }) => driver.run({ kind: 'open', endpoint, ...load }));
+}
+
+export interface BulkResult {
+  readonly measured: readonly Measured[];
+  readonly gatePeakMb: number;
+}
+
+export async function bulk(bench: Bench): Promise<BulkResult> {
+  const { driver, effort, routes, detectRoute, gate, progress } = bench;
+  resetPeak(gate.pid);
+  const { rounds, times } = effort.bulk;
+  const all = [...routes, detectRoute];
+  const measured = await interleave(all, rounds, progress, ({ endpoint }) =>
+    driver.run({ kind: 'drain', endpoint, sql: bulkSql, times }),
+  );
+  for (const { route, rows } of measured) {
+    if (rows !== effort.rows * times) throw new Error(`${route}: ${rows} of ${effort.rows * times} rows arrived`);
+  }
+  return { measured, gatePeakMb: memoryOf(gate.pid).peakMb };
+}
+
+export interface IdleResult {
+  /** Of the gate: before any client, and with 1,000 that do nothing. */
+  readonly beforeMb: number;
+  readonly withMb: number;
+  /** The same of the others, for comparison. */
+  readonly others: Readonly<Record<string, number>>;
+}
+
+export async function idle({ driver, routes, gate, progress }: Bench): Promise<IdleResult> {
+  await sleep(settleMs);
+  const beforeMb = memoryOf(gate.pid).rssMb;
+  const found = new Map<string, number>();
+  for (const route of routes) {
+    if (route.pid === null) continue;
+    progress(`${idleConnections} idle connections: ${route.name}`);
+    await driver.run({ kind: 'hold', endpoint: route.endpoint, connections: idleConnections });
+    await sleep(settleMs);
+    found.set(route.name, memoryOf(route.pid).rssMb);
+    await driver.run({ kind: 'release' });
+    await sleep(settleMs);
+  }
+  const withMb = found.get('gate') ?? Number.NaN;
+  found.delete('gate');
+  return { beforeMb, withMb, others: Object.fromEntries(found) };
+}
+
+export interface ValueResult {
+  readonly measured: readonly Measured[];
+  readonly gatePeakMb: number;
+}
+
+export async function value({ driver, routes, detectRoute, gate, progress }: Bench): Promise<ValueResult> {
+  resetPeak(gate.pid);
+  const measured = await interleave([...routes, detectRoute], 1, progress, ({ endpoint }) =>
+    driver.run({ kind: 'drain', endpoint, sql: valueSql, times: 1 }),
+  );
+  return { measured, gatePeakMb: memoryOf(gate.pid).peakMb };
+}
+
+export interface TenGbResult {
+  readonly bytes: number;
+  readonly seconds: number;
+  /** Resident memory of the gate after each result. */
+  readonly rssMb: readonly number[];
+  /** Most in the last quarter over most in the first. */
+  readonly growthMb: number;
+}
+
+const tenGb = 10e9;
+
+export async function tenGigabytes({ driver, gate, progress }: Bench): Promise<TenGbResult> {
+  const rssMb: number[] = [];
+  let [bytes, seconds] = [0, 0];
+  while (bytes < tenGb) {
+    const outcome = await driver.run({ kind: 'drain', endpoint: gate.masked, sql: bulkSql, times: 5 });
+    bytes += outcome.bytes;
+    seconds += outcome.seconds;
+    rssMb.push(memoryOf(gate.pid).rssMb);
+    progress(`${(bytes / 1e9).toFixed(1)} of 10 GB, gate ${rssMb[rssMb.length - 1].toFixed(0)} MB`);
+  }
+  const quarter = Math.ceil(rssMb.length / 4);
+  const growthMb = Math.max(...rssMb.slice(-quarter)) - Math.max(...rssMb.slice(0, quarter));
+  return { bytes, seconds, rssMb, growthMb };
+}
