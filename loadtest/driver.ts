@@ -98,7 +98,8 @@ function closedLoop(task: LoopTask, clients: readonly RawClient[]): Promise<Outc
       const now = nowMs();
       record(histogram, now - sent);
       if (now >= endMs) {
-        if (--running === 0) resolve({ ...totals(clients), seconds: (now - began) / 1000, latencies: summarize(histogram) });
+        if (--running === 0)
+          resolve({ ...totals(clients), seconds: (now - began) / 1000, latencies: summarize(histogram) });
         return;
       }
       sent = now;
@@ -181,7 +182,8 @@ function nextMessage({ keys }: LoopTask): Uint8Array {
 process.on('message', (task: Task) => {
   perform(task).then(
     (outcome) => process.send?.({ outcome } satisfies Reply),
-    (error: unknown) => process.send?.({ fault: error instanceof Error ? error.message : String(error) } satisfies Reply),
+    (error: unknown) =>
+      process.send?.({ fault: error instanceof Error ? error.message : String(error) } satisfies Reply),
   );
 });
 process.on('disconnect', () => process.exit(0));

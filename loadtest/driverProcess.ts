@@ -1,6 +1,8 @@
 /** Starts the driver process and hands it tasks, one after the other. */
 import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Outcome, Reply, Task } from './driver.ts';
 
@@ -10,38 +12,49 @@ export interface Driver {
   stop(): Promise<void>;
 }
 
-/** A task that takes longer has hung; the longest, 10 GB, is done in pieces. */
-const taskWaitMs = 300_000;
+/** The slowest task, 10 GB, comes in pieces; what takes longer than this has hung. */
+const taskWaitMs = 45_000;
 
 export function startDriver(): Driver {
-  const child = fork(fileURLToPath(new URL('./driver.ts', import.meta.url)), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const gone = new Promise<never>((_, reject) => {
-    child.once('exit', (code, signal) => reject(new Error(`the load driver ended (${signal ?? code})`)));
-  });
-  gone.catch(() => {
-    // Told to whoever runs a task; without one nobody needs to know.
-  });
-  const run = async (task: Task): Promise<Outcome> => {
-    const reply = once(child, 'message');
-    child.send(task);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no end of the task '${task.kind}' in ${taskWaitMs / 1000} s`)), taskWaitMs);
-    });
-    try {
-      const [message] = (await Promise.race([reply, gone, late])) as [Reply];
-      if ('fault' in message) throw new Error(message.fault);
-      return message.outcome;
-    } finally {
-      clearTimeout(timer);
-    }
-  };
-  const stop = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exit = once(child, 'exit');
-    if (child.connected) child.disconnect();
-    child.kill();
+  let child: ChildProcess | null = null;
+  const end = async (): Promise<void> => {
+    const ending = child;
+    child = null;
+    if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return;
+    const exit = once(ending, 'exit');
+    ending.kill('SIGKILL');
     await exit;
   };
-  return { run, stop };
+  const run = async (task: Task): Promise<Outcome> => {
+    child ??= fork(fileURLToPath(new URL('./driver.ts', import.meta.url)), {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    try {
+      const reply = await replyOf(child, task);
+      if (reply !== null && 'outcome' in reply) return reply.outcome;
+      throw new Error(reply?.fault ?? `no end of '${task.kind}' in ${taskWaitMs / 1000} s`);
+    } catch (error) {
+      // What the failed task left behind (connections, a loop under way) must not disturb the next one.
+      await end();
+      throw error;
+    }
+  };
+  return { run, stop: end };
+}
+
+/** null: none in time. */
+async function replyOf(child: ChildProcess, task: Task): Promise<Reply | null> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    const first = Promise.race([
+      once(child, 'message', { signal }).then(([message]: Reply[]) => message),
+      once(child, 'exit', { signal }).then((): Reply => ({ fault: 'the load driver has ended' })),
+      sleep(taskWaitMs, null, { signal }),
+    ]);
+    child.send(task);
+    return await first;
+  } finally {
+    over.abort();
+  }
 }

@@ -24,24 +24,41 @@ export interface Measured {
   readonly latencies: Latencies | null;
 }
 
+export interface Reporter {
+  progress(text: string): void;
+  /** A route failed; the other routes go on without it. */
+  fault(text: string): void;
+}
+
 /** `run` for each route, then again: what else the machine does meanwhile falls on all of them alike. */
 export async function interleave(
   routes: readonly Route[],
   rounds: number,
-  progress: (text: string) => void,
+  reporter: Reporter,
   run: (route: Route) => Promise<Outcome>,
 ): Promise<readonly Measured[]> {
   const measured: Measured[] = [];
+  const failed = new Set<RouteName>();
   for (let round = 1; round <= rounds; round++) {
-    for (const route of routes) {
-      progress(`round ${round} of ${rounds}: ${route.name}`);
-      const before = route.pid === null ? 0 : cpuSeconds(route.pid);
-      const { seconds, bytes, rows, latencies } = await run(route);
-      const cpu = route.pid === null ? null : cpuSeconds(route.pid) - before;
-      measured.push({ route: route.name, round, seconds, bytes, rows, cpuSeconds: cpu, latencies });
+    for (const route of routes.filter(({ name }) => !failed.has(name))) {
+      reporter.progress(`round ${round} of ${rounds}: ${route.name}`);
+      try {
+        measured.push(await measureOnce(route, round, run));
+      } catch (error) {
+        failed.add(route.name);
+        reporter.fault(`${route.name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
     }
   }
-  return measured;
+  // Half a measurement of a route that then broke would look like a whole one.
+  return measured.filter(({ route }) => !failed.has(route));
+}
+
+async function measureOnce(route: Route, round: number, run: (route: Route) => Promise<Outcome>): Promise<Measured> {
+  const before = route.pid === null ? 0 : cpuSeconds(route.pid);
+  const { seconds, bytes, rows, latencies } = await run(route);
+  const cpu = route.pid === null ? null : cpuSeconds(route.pid) - before;
+  return { route: route.name, round, seconds, bytes, rows, cpuSeconds: cpu, latencies };
 }
 
 export function median(values: readonly number[]): number | null {

@@ -7,9 +7,9 @@ import type { Endpoint } from './client.ts';
 
 export const bulkSql = 'select id, name, email, phone, ssn, card, note, created_at from people';
 export const pointSql = 'select id, name, email, phone, ssn, card, note, created_at from people where id = $1';
-/** 500 MB in one value. */
-export const valueSql = "select repeat('Parcel left at the back door. ', 16666667) as value";
-
+/** One value of 500 MB. */
+export const valueSql = "select repeat('Parcel left at the door. ', 20000000) as value";
+export const valueBytes = 25 * 20_000_000;
 
 const connectionsMax = 1200;
 

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Driver } from './driverProcess.ts';
 import type { LoadGate } from './gateProcess.ts';
 import { interleave } from './measure.ts';
-import type { Measured, Route } from './measure.ts';
+import type { Measured, Reporter, Route } from './measure.ts';
 import { runPgbench } from './pgbench.ts';
 import { memoryOf, resetPeak } from './processStats.ts';
-import { bulkSql, pointSql, valueSql } from './sampleData.ts';
+import { bulkSql, pointSql, valueBytes, valueSql } from './sampleData.ts';
 
 export const scenarioNames = ['start', 'idle', 'oltp', 'latency', 'bulk', 'value', 'ten_gb'] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
@@ -48,7 +48,7 @@ export interface Bench {
   readonly gate: LoadGate;
   /** Path of pgbench; null: the driver's own closed loop. */
   readonly pgbench: string | null;
-  progress(text: string): void;
+  readonly reporter: Reporter;
 }
 
 const pointClients = 16;
@@ -57,19 +57,19 @@ const idleConnections = 1000;
 /** Time for garbage and buffers of what went before to be given back. */
 const settleMs = 1500;
 
-export function oltp({ driver, effort, routes, pgbench, progress }: Bench): Promise<readonly Measured[]> {
+export function oltp({ driver, effort, routes, pgbench, reporter }: Bench): Promise<readonly Measured[]> {
   const load = { sql: pointSql, keys: effort.rows, clients: pointClients, seconds: effort.oltp.seconds };
-  return interleave(routes, effort.oltp.rounds, progress, ({ endpoint }) =>
+  return interleave(routes, effort.oltp.rounds, reporter, ({ endpoint }) =>
     pgbench === null
       ? driver.run({ kind: 'closed', endpoint, ...load })
       : runPgbench({ program: pgbench, endpoint, ...load }),
   );
 }
 
-export function latency({ driver, effort, routes, progress }: Bench): Promise<readonly Measured[]> {
+export function latency({ driver, effort, routes, reporter }: Bench): Promise<readonly Measured[]> {
   const { rounds, seconds } = effort.latency;
   const load = { sql: pointSql, keys: effort.rows, clients: pointClients, seconds, ratePerSecond };
-  return interleave(routes, rounds, progress, ({ endpoint }) => driver.run({ kind: 'open', endpoint, ...load }));
+  return interleave(routes, rounds, reporter, ({ endpoint }) => driver.run({ kind: 'open', endpoint, ...load }));
 }
 
 export interface BulkResult {
@@ -78,16 +78,16 @@ export interface BulkResult {
 }
 
 export async function bulk(bench: Bench): Promise<BulkResult> {
-  const { driver, effort, routes, detectRoute, gate, progress } = bench;
+  const { driver, effort, routes, detectRoute, gate, reporter } = bench;
   resetPeak(gate.pid);
   const { rounds, times } = effort.bulk;
   const all = [...routes, detectRoute];
-  const measured = await interleave(all, rounds, progress, ({ endpoint }) =>
-    driver.run({ kind: 'drain', endpoint, sql: bulkSql, times }),
-  );
-  for (const { route, rows } of measured) {
-    if (rows !== effort.rows * times) throw new Error(`${route}: ${rows} of ${effort.rows * times} rows arrived`);
-  }
+  const measured = await interleave(all, rounds, reporter, async ({ endpoint }) => {
+    const outcome = await driver.run({ kind: 'drain', endpoint, sql: bulkSql, times });
+    const expected = effort.rows * times;
+    if (outcome.rows !== expected) throw new Error(`${outcome.rows} of ${expected} rows arrived`);
+    return outcome;
+  });
   return { measured, gatePeakMb: memoryOf(gate.pid).peakMb };
 }
 
@@ -99,13 +99,13 @@ export interface IdleResult {
   readonly others: Readonly<Record<string, number>>;
 }
 
-export async function idle({ driver, routes, gate, progress }: Bench): Promise<IdleResult> {
+export async function idle({ driver, routes, gate, reporter }: Bench): Promise<IdleResult> {
   await sleep(settleMs);
   const beforeMb = memoryOf(gate.pid).rssMb;
   const found = new Map<string, number>();
   for (const route of routes) {
     if (route.pid === null) continue;
-    progress(`${idleConnections} idle connections: ${route.name}`);
+    reporter.progress(`${idleConnections} idle connections: ${route.name}`);
     await driver.run({ kind: 'hold', endpoint: route.endpoint, connections: idleConnections });
     await sleep(settleMs);
     found.set(route.name, memoryOf(route.pid).rssMb);
@@ -122,11 +122,13 @@ export interface ValueResult {
   readonly gatePeakMb: number;
 }
 
-export async function value({ driver, routes, detectRoute, gate, progress }: Bench): Promise<ValueResult> {
+export async function value({ driver, routes, detectRoute, gate, reporter }: Bench): Promise<ValueResult> {
   resetPeak(gate.pid);
-  const measured = await interleave([...routes, detectRoute], 1, progress, ({ endpoint }) =>
-    driver.run({ kind: 'drain', endpoint, sql: valueSql, times: 1 }),
-  );
+  const measured = await interleave([...routes, detectRoute], 1, reporter, async ({ endpoint }) => {
+    const outcome = await driver.run({ kind: 'drain', endpoint, sql: valueSql, times: 1 });
+    if (outcome.bytes < valueBytes) throw new Error(`${outcome.bytes} of ${valueBytes} bytes arrived`);
+    return outcome;
+  });
   return { measured, gatePeakMb: memoryOf(gate.pid).peakMb };
 }
 
@@ -141,7 +143,7 @@ export interface TenGbResult {
 
 const tenGb = 10e9;
 
-export async function tenGigabytes({ driver, gate, progress }: Bench): Promise<TenGbResult> {
+export async function tenGigabytes({ driver, gate, reporter }: Bench): Promise<TenGbResult> {
   const rssMb: number[] = [];
   let [bytes, seconds] = [0, 0];
   while (bytes < tenGb) {
@@ -149,7 +151,7 @@ export async function tenGigabytes({ driver, gate, progress }: Bench): Promise<T
     bytes += outcome.bytes;
     seconds += outcome.seconds;
     rssMb.push(memoryOf(gate.pid).rssMb);
-    progress(`${(bytes / 1e9).toFixed(1)} of 10 GB, gate ${rssMb[rssMb.length - 1].toFixed(0)} MB`);
+    reporter.progress(`${(bytes / 1e9).toFixed(1)} of 10 GB, gate ${rssMb[rssMb.length - 1].toFixed(0)} MB`);
   }
   const quarter = Math.ceil(rssMb.length / 4);
   const growthMb = Math.max(...rssMb.slice(-quarter)) - Math.max(...rssMb.slice(0, quarter));

@@ -17,7 +17,8 @@ export async function verifyMasks(direct: Endpoint, masked: Endpoint, detect: En
   const faults: string[] = [];
   for (const column of maskedColumns) {
     if (differing(byColumn, column) !== rowsChecked) faults.push(`${column} is not masked in every row`);
-    if (differing(byContent, column) !== rowsChecked) faults.push(`with detectors, ${column} is not masked in every row`);
+    if (differing(byContent, column) !== rowsChecked)
+      faults.push(`with detectors, ${column} is not masked in every row`);
   }
   for (const column of untouchedColumns) if (differing(byColumn, column) !== 0) faults.push(`${column} is changed`);
   if (differing(byContent, 'note') !== rowsChecked / 50) faults.push('detectors do not find what the notes hold');

@@ -54,12 +54,18 @@ async function main(): Promise<void> {
     return;
   }
   const results: BenchResult[] = [];
-  // A file that cannot be written is better known before the minutes of measuring than after them.
   const save = (): void => {
     if (options.json === null) return;
     writeFileSync(options.json, `${JSON.stringify(reportOf(results, options.quick), null, 2)}\n`);
   };
-  save();
+  try {
+    save();
+  } catch (error) {
+    // Better known before the minutes of measuring than after them.
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 2;
+    return;
+  }
   const started = performance.now();
   for (const name of options.names) {
     const tasks = await measureBench(await loadBench(name), options.quick ? quick : thorough);

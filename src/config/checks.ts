@@ -4,13 +4,12 @@
  */
 import { isIP } from 'node:net';
 
+import type { FileFault, KeyPath, YamlDocument } from '../yaml/document.ts';
+import { faultAt, pathText } from '../yaml/faults.ts';
 import type { Config } from './config.ts';
-import type { ConfigDocument } from './document.ts';
-import { faultAt, pathText } from './faults.ts';
-import type { ConfigFault, KeyPath } from './faults.ts';
 
 /** Faults of the file as a whole. */
-export function checkDocument(document: ConfigDocument): ConfigFault[] {
+export function checkDocument(document: YamlDocument): FileFault[] {
   return [
     ...duplicates(document, ['identity', 'users']),
     ...duplicates(document, ['connections']),
@@ -46,14 +45,14 @@ export function isLoopback(host: string): boolean {
 }
 
 /** Paths of the items of the list at `path`. */
-export function itemPaths(document: ConfigDocument, path: KeyPath): KeyPath[] {
+export function itemPaths(document: YamlDocument, path: KeyPath): KeyPath[] {
   const list = document.valueAt(path);
   return Array.isArray(list) ? list.map((_, index) => [...path, index]) : [];
 }
 
-function duplicates(document: ConfigDocument, list: KeyPath): ConfigFault[] {
+function duplicates(document: YamlDocument, list: KeyPath): FileFault[] {
   const first = new Map<string, KeyPath>();
-  const faults: ConfigFault[] = [];
+  const faults: FileFault[] = [];
   for (const item of itemPaths(document, list)) {
     const path = [...item, 'name'];
     const name = document.valueAt(path);
@@ -69,8 +68,8 @@ function duplicates(document: ConfigDocument, list: KeyPath): ConfigFault[] {
 }
 
 /** Without TLS passwords are safe in SCRAM, but every result is readable on the way: only where the file insists. */
-function openListeners(document: ConfigDocument): ConfigFault[] {
-  const faults: ConfigFault[] = [];
+function openListeners(document: YamlDocument): FileFault[] {
+  const faults: FileFault[] = [];
   for (const name of ['postgres', 'control']) {
     const path = ['listen', name];
     const host = document.valueAt([...path, 'host']);
@@ -89,7 +88,7 @@ function openListeners(document: ConfigDocument): ConfigFault[] {
   return faults;
 }
 
-function portClash(document: ConfigDocument): ConfigFault[] {
+function portClash(document: YamlDocument): FileFault[] {
   const postgres = listener(document, 'postgres', 6432);
   const control = listener(document, 'control', 6443);
   if (postgres === null || control === null || postgres.port === 0 || postgres.port !== control.port) return [];
@@ -99,7 +98,7 @@ function portClash(document: ConfigDocument): ConfigFault[] {
   return [faultAt(document, ['listen', 'control', 'port'], 'is the port of listen.postgres as well')];
 }
 
-function listener(document: ConfigDocument, name: string, defaultPort: number): { host: string; port: number } | null {
+function listener(document: YamlDocument, name: string, defaultPort: number): { host: string; port: number } | null {
   if (document.valueAt(['listen', name]) === undefined) return null;
   const host = document.valueAt(['listen', name, 'host']) ?? '127.0.0.1';
   const port = document.valueAt(['listen', name, 'port']) ?? defaultPort;
@@ -107,8 +106,8 @@ function listener(document: ConfigDocument, name: string, defaultPort: number): 
 }
 
 /** `ca` next to a mode that ignores it would look like a check that is never made. */
-function targets(document: ConfigDocument): ConfigFault[] {
-  const faults: ConfigFault[] = [];
+function targets(document: YamlDocument): FileFault[] {
+  const faults: FileFault[] = [];
   for (const item of itemPaths(document, ['connections'])) {
     const target = [...item, 'target'];
     const mode = document.valueAt([...target, 'tls']);
@@ -121,7 +120,7 @@ function targets(document: ConfigDocument): ConfigFault[] {
   return faults;
 }
 
-function slab(document: ConfigDocument): ConfigFault[] {
+function slab(document: YamlDocument): FileFault[] {
   const slot = document.valueAt(['masking', 'slot_bytes']) ?? 262_144;
   const all = document.valueAt(['masking', 'slab_bytes']) ?? 48 << 20;
   if (typeof slot !== 'number' || typeof all !== 'number' || all >= slot * 4) return [];

@@ -2,18 +2,18 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
+import { readDocument } from '../yaml/document.ts';
+import type { FileFault, KeyPath, YamlDocument, YamlOptions } from '../yaml/document.ts';
+import { faultAt, issueFaults } from '../yaml/faults.ts';
 import { checkDocument, itemPaths, warnings } from './checks.ts';
 import { completeConfig } from './complete.ts';
 import type { Config } from './config.ts';
-import { readDocument } from './document.ts';
-import type { ConfigDocument } from './document.ts';
-import { explainIssue, faultAt, issueFaults } from './faults.ts';
-import type { ConfigFault, KeyPath } from './faults.ts';
+import { explainIssue, explainKey } from './faults.ts';
 import { configSchema } from './schema.ts';
 
 export type ConfigResult =
   | { readonly config: Config; /** Sentences for the log. */ readonly warnings: readonly string[] }
-  | { readonly faults: readonly ConfigFault[] };
+  | { readonly faults: readonly FileFault[] };
 
 /** What loading needs of the world. `files` defaults to the file system. */
 export interface LoadDeps {
@@ -27,9 +27,11 @@ export interface ConfigFiles {
   stat(path: string): Promise<{ readonly kind: 'file' | 'directory' | 'other'; readonly mode: number } | null>;
 }
 
+const yamlOptions: YamlOptions = { charsMax: 4 << 20, emptyIsMissing: true, placeOfAliased: 'anchor' };
+
 /** The text of a configuration. Pure: looks at no file and no environment. `file` names it and anchors its paths. */
 export function parseConfig(text: string, file: string): ConfigResult {
-  return validate(readDocument(text, file));
+  return validate(readDocument(text, file, yamlOptions));
 }
 
 /** Reads and checks the file at `path`, the files that it names and the environment variables that it needs. */
@@ -43,7 +45,7 @@ export async function loadConfig(path: string, deps: LoadDeps): Promise<ConfigRe
     const message = `the configuration cannot be read (${reason}); check the path and its permissions`;
     return { faults: [{ file: path, line: 1, column: 1, path: '', message }] };
   }
-  const document = readDocument(text, path);
+  const document = readDocument(text, path, yamlOptions);
   const result = validate(document);
   const world = await checkWorld(document, files, deps.env);
   const faults = [...('faults' in result ? result.faults : []), ...world.faults].sort(byPlace);
@@ -51,17 +53,17 @@ export async function loadConfig(path: string, deps: LoadDeps): Promise<ConfigRe
   return { config: result.config, warnings: [...result.warnings, ...world.warnings] };
 }
 
-function validate(document: ConfigDocument): ConfigResult {
+function validate(document: YamlDocument): ConfigResult {
   if (document.faults.length > 0) return { faults: document.faults };
-  const parsed = configSchema.safeParse(document.raw, { error: explainIssue });
+  const parsed = configSchema.safeParse(document.data, { error: explainIssue });
   const faults = checkDocument(document);
-  if (!parsed.success) faults.push(...issueFaults(document, configSchema, parsed.error.issues));
+  if (!parsed.success) faults.push(...issueFaults(document, configSchema, parsed.error.issues, explainKey));
   if (!parsed.success || faults.length > 0) return { faults: faults.sort(byPlace) };
   const config = completeConfig(parsed.data, document.file);
   return { config, warnings: warnings(config) };
 }
 
-function byPlace(a: ConfigFault, b: ConfigFault): number {
+function byPlace(a: FileFault, b: FileFault): number {
   return a.line - b.line || a.column - b.column;
 }
 
@@ -74,11 +76,11 @@ interface Mention {
 }
 
 async function checkWorld(
-  document: ConfigDocument,
+  document: YamlDocument,
   files: ConfigFiles,
   env: LoadDeps['env'],
-): Promise<{ faults: ConfigFault[]; warnings: string[] }> {
-  const faults: ConfigFault[] = [];
+): Promise<{ faults: FileFault[]; warnings: string[] }> {
+  const faults: FileFault[] = [];
   const notes: string[] = [];
   const directory = dirname(resolve(document.file));
   for (const mention of mentions(document)) {
@@ -100,7 +102,7 @@ async function checkWorld(
   return { faults, warnings: notes };
 }
 
-function mentions(document: ConfigDocument): Mention[] {
+function mentions(document: YamlDocument): Mention[] {
   const secretsAt: KeyPath[] = [
     ...itemPaths(document, ['identity', 'users']).map((item) => [...item, 'password']),
     ...itemPaths(document, ['connections']).map((item) => [...item, 'credential', 'password']),

@@ -10,9 +10,6 @@ import tls from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import type { Wire, WireReader } from '../protocols/protocol.ts';
 
-/** Above this many unsent bytes a wire reports back pressure; `onDrain` comes when all are sent. */
-export const queuedBytesMax = 1 << 20;
-
 const firstReadBytes = 4096;
 
 export interface ServerTls {
@@ -68,7 +65,6 @@ export class SocketWire implements Wire {
   #attached: net.Socket | null = null;
   readonly #serverTls: ServerTls | null;
   #reader: WireReader;
-  #wantsDrain = false;
   #paused = false;
   #tlsStarting = false;
 
@@ -116,14 +112,10 @@ export class SocketWire implements Wire {
     }
     const length = bytes.length;
     this.queuedBytes += length;
-    if (this.queuedBytes > queuedBytesMax) this.#wantsDrain = true;
     this.#socket.write(bytes, () => {
       this.queuedBytes -= length;
       done?.();
-      if (this.#wantsDrain && this.queuedBytes === 0) {
-        this.#wantsDrain = false;
-        if (!this.closed) this.#reader.onDrain();
-      }
+      if (!this.closed) this.#reader.onDrain();
     });
   }
 

@@ -5,15 +5,17 @@
 import { z } from 'zod';
 import type { Fault } from '../errors.ts';
 import type { ConnectionInfo, Decision, Identity, MaskRules, MaskSpec, Statement } from '../facts.ts';
+import { readDocument } from '../yaml/document.ts';
+import type { FileFault, Position, YamlDocument } from '../yaml/document.ts';
+import { faultAt } from '../yaml/faults.ts';
 import { compilePolicies } from './compile.ts';
 import type { PolicySet } from './compile.ts';
 import { columnMask, detectorMask } from './maskNames.ts';
 import { toMask } from './rules.ts';
 import { maskSchema } from './schema.ts';
 import { formatMask, sameMask } from './strength.ts';
-import type { Policy, PolicyFault, PolicyFile, Position } from './types.ts';
-import { readYaml, validate } from './yamlFile.ts';
-import type { YamlFile } from './yamlFile.ts';
+import type { Policy, PolicyFile } from './types.ts';
+import { validate, yamlOptions } from './validate.ts';
 
 /** Text to facts, as a protocol does it. */
 export type Analyze = (text: string) => { readonly statements: readonly Statement[] } | { readonly fault: Fault };
@@ -72,31 +74,31 @@ export interface CaseResult {
 export function parseCases(
   files: readonly PolicyFile[],
   policyNames: ReadonlySet<string>,
-): { cases: PolicyCase[] } | { faults: PolicyFault[] } {
-  const faults: PolicyFault[] = [];
+): { cases: PolicyCase[] } | { faults: FileFault[] } {
+  const faults: FileFault[] = [];
   const cases: PolicyCase[] = [];
   for (const file of files) {
-    const read = readYaml(file);
-    if ('faults' in read) {
-      faults.push(...read.faults);
+    const yaml = readDocument(file.text, file.name, yamlOptions);
+    if (yaml.faults.length > 0) {
+      faults.push(...yaml.faults);
       continue;
     }
-    const shape = validate(read.yaml, casesSchema, read.yaml.data, []);
+    const shape = validate(yaml, casesSchema);
     if ('faults' in shape) faults.push(...shape.faults);
-    else toCases(read.yaml, shape.value, policyNames, cases, faults);
+    else toCases(yaml, shape.value, policyNames, cases, faults);
   }
   return faults.length > 0 ? { faults } : { cases };
 }
 
 function toCases(
-  yaml: YamlFile,
+  yaml: YamlDocument,
   file: z.infer<typeof casesSchema>,
   policyNames: ReadonlySet<string>,
   cases: PolicyCase[],
-  faults: PolicyFault[],
+  faults: FileFault[],
 ): void {
   for (const [index, name] of (file.policies ?? []).entries()) {
-    if (!policyNames.has(name)) faults.push(yaml.fault(['policies', index], `no policy is named "${name}"`));
+    if (!policyNames.has(name)) faults.push(faultAt(yaml, ['policies', index], `no policy is named "${name}"`));
   }
   for (const [index, entry] of file.cases.entries()) {
     const path = ['cases', index];
@@ -104,21 +106,21 @@ function toCases(
     const where = entry.on ?? file.on;
     const { outcome, rules, observed, message } = entry.expect;
     const expectsDecision = [outcome, rules, observed, message].some((expected) => expected !== undefined);
-    if (who === undefined) faults.push(yaml.fault(path, 'needs `as`, here or at the top of the file'));
-    if (where === undefined) faults.push(yaml.fault(path, 'needs `on`, here or at the top of the file'));
+    if (who === undefined) faults.push(faultAt(yaml, path, 'needs `as`, here or at the top of the file'));
+    if (where === undefined) faults.push(faultAt(yaml, path, 'needs `on`, here or at the top of the file'));
     if (entry.statement === undefined && expectsDecision) {
-      faults.push(yaml.fault(path, 'expects a decision, so it needs `statement`'));
+      faults.push(faultAt(yaml, path, 'expects a decision, so it needs `statement`'));
     }
-    if (Object.keys(entry.expect).length === 0) faults.push(yaml.fault([...path, 'expect'], 'must not be empty'));
+    if (Object.keys(entry.expect).length === 0) faults.push(faultAt(yaml, [...path, 'expect'], 'must not be empty'));
     for (const name of Object.keys(entry.expect.masks ?? {})) {
       const named = columnMask({ columns: [], values: [], customDetectors: [] }, name);
       if (named === undefined)
-        faults.push(yaml.fault([...path, 'expect', 'masks', name], 'is not schema.table.column'));
+        faults.push(faultAt(yaml, [...path, 'expect', 'masks', name], 'is not schema.table.column'));
     }
     if (who === undefined || where === undefined) continue;
     cases.push({
       name: entry.name,
-      at: yaml.at(path),
+      at: yaml.locate(path),
       identity: { user: who.user, groups: who.groups ?? [], method: 'password' },
       connection: { name: where.connection, protocol: where.protocol ?? 'postgres', labels: where.labels ?? {} },
       statement: entry.statement ?? null,

@@ -2,11 +2,12 @@
  * What is valid in policy files and yet surely not meant: rules that cannot match, that another rule makes pointless, that
  * contradict. Each finding is certain; what cannot be proven is not reported.
  */
+import type { Position } from '../yaml/document.ts';
 import { globCovers } from './pattern.ts';
 import { patternParts } from './rules.ts';
 import { compareStrength, formatMask, sameMask, strongerMask } from './strength.ts';
 import { appliesCovers, matchCovers, patternsCover } from './subsume.ts';
-import type { AppliesTo, Policy, Position, Rule } from './types.ts';
+import type { AppliesTo, Policy, Rule } from './types.ts';
 import { expandKinds, kindsWithoutQuery } from './vocabulary.ts';
 
 export interface Finding extends Position {

@@ -1,5 +1,7 @@
 /** `run policy check | test | explain`. Reads no argv and prints through `deps.out`, so that it can be tested as it is. */
 import { parseArgs } from 'node:util';
+import type { FileFault } from '../yaml/document.ts';
+import { formatFault } from '../yaml/faults.ts';
 import type { ConnectionInfo, Identity } from '../facts.ts';
 import { parseCases, runCases } from './cases.ts';
 import type { Analyze } from './cases.ts';
@@ -9,8 +11,7 @@ import { compilePolicies } from './compile.ts';
 import { explain } from './explain.ts';
 import type { ReadFiles } from './load.ts';
 import { parsePolicies } from './parse.ts';
-import { formatFault } from './types.ts';
-import type { Policy, PolicyFault } from './types.ts';
+import type { Policy } from './types.ts';
 
 export interface PolicyCommandDeps {
   /** Statement text to facts, of the protocol that the cases and the explained statement are written in. */
@@ -111,7 +112,7 @@ function explainCommand(
   return 0;
 }
 
-function reportFaults(deps: PolicyCommandDeps, faults: readonly PolicyFault[], json: boolean): number {
+function reportFaults(deps: PolicyCommandDeps, faults: readonly FileFault[], json: boolean): number {
   const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
   deps.out(json ? JSON.stringify({ faults }, null, 2) : `${faults.map(formatFault).join('\n')}\n${count}`);
   return 1;

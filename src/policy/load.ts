@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FileFault } from '../yaml/document.ts';
 import { compilePolicies } from './compile.ts';
 import type { PolicySet } from './compile.ts';
 import { parsePolicies } from './parse.ts';
-import type { PolicyFault, PolicyFile } from './types.ts';
+import type { PolicyFile } from './types.ts';
 
 const filesMax = 1000;
 const fileBytesMax = 1 << 20;
@@ -13,9 +14,9 @@ const fileBytesMax = 1 << 20;
 /** `digest` identifies the content that was read, so that a watch can start from exactly this. */
 export type LoadedPolicies =
   | { readonly set: PolicySet; readonly digest: string }
-  | { readonly faults: readonly PolicyFault[]; readonly digest: string };
+  | { readonly faults: readonly FileFault[]; readonly digest: string };
 
-export type ReadFiles = { readonly files: PolicyFile[] } | { readonly faults: PolicyFault[] };
+export type ReadFiles = { readonly files: PolicyFile[] } | { readonly faults: FileFault[] };
 
 /** All policies of `directory`, compiled, or every fault of every file. */
 export async function loadPolicies(directory: string): Promise<LoadedPolicies> {
@@ -48,7 +49,7 @@ export async function readPolicyFiles(directory: string, what: 'policies' | 'cas
   const wanted = names.filter((name) => isWanted(name, what)).sort();
   if (wanted.length > filesMax) return { faults: [fileFault(directory, new Error(`more than ${filesMax} files`))] };
   const files: PolicyFile[] = [];
-  const faults: PolicyFault[] = [];
+  const faults: FileFault[] = [];
   for (const name of wanted) {
     const path = join(directory, name);
     try {
@@ -69,7 +70,7 @@ function isWanted(name: string, what: 'policies' | 'cases'): boolean {
   return /\.test\.ya?ml$/.test(name) === (what === 'cases');
 }
 
-function fileFault(file: string, error: unknown): PolicyFault {
+function fileFault(file: string, error: unknown): FileFault {
   const message = error instanceof Error ? error.message : String(error);
   return { file, line: 1, column: 1, path: '', message: `cannot be read: ${message}` };
 }

@@ -4,23 +4,25 @@
  */
 import type { CustomDetector } from '../facts.ts';
 import { detectorNames } from '../masking/detectorNames.ts';
+import { readDocument } from '../yaml/document.ts';
+import type { FileFault, YamlDocument } from '../yaml/document.ts';
+import { faultAt } from '../yaml/faults.ts';
 import { policySchema, ruleSchema } from './schema.ts';
 import { checkDetector, checkRule, toAppliesTo, toRule } from './rules.ts';
-import type { Policy, PolicyFault, PolicyFile, Rule } from './types.ts';
-import { readYaml, validate } from './yamlFile.ts';
-import type { YamlFile } from './yamlFile.ts';
+import type { Policy, PolicyFile, Rule } from './types.ts';
+import { validate, yamlOptions } from './validate.ts';
 
-export type ParsedPolicies = { readonly policies: readonly Policy[] } | { readonly faults: readonly PolicyFault[] };
+export type ParsedPolicies = { readonly policies: readonly Policy[] } | { readonly faults: readonly FileFault[] };
 
 /** One policy per file; an empty list of files is a fault, since it would silently block everyone. */
 export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicies {
-  const faults: PolicyFault[] = [];
+  const faults: FileFault[] = [];
   if (files.length === 0) faults.push({ file: '.', line: 1, column: 1, path: '', message: 'no policy file found' });
-  const yamls: YamlFile[] = [];
+  const yamls: YamlDocument[] = [];
   for (const file of files) {
-    const read = readYaml(file);
-    if ('faults' in read) faults.push(...read.faults);
-    else yamls.push(read.yaml);
+    const yaml = readDocument(file.text, file.name, yamlOptions);
+    if (yaml.faults.length > 0) faults.push(...yaml.faults);
+    else yamls.push(yaml);
   }
   const detectors = new DetectorNames();
   for (const yaml of yamls) detectors.collect(yaml);
@@ -35,8 +37,8 @@ export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicies {
     const name = property(yaml.data, 'name');
     if (typeof name !== 'string') continue;
     const other = names.get(name);
-    if (other === undefined) names.set(name, yaml.name);
-    else faults.push(yaml.fault(['name'], `"${name}" is already the name of ${other}`));
+    if (other === undefined) names.set(name, yaml.file);
+    else faults.push(faultAt(yaml, ['name'], `"${name}" is already the name of ${other}`));
   }
   if (faults.length > 0) return { faults: faults.toSorted(byPosition) };
   // Sorted by name, so that rule lists in decisions do not hang on the order in which a file system lists files.
@@ -44,17 +46,17 @@ export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicies {
 }
 
 function parsePolicy(
-  yaml: YamlFile,
+  yaml: YamlDocument,
   knownDetectors: ReadonlySet<string>,
-): { policy: Policy } | { faults: PolicyFault[] } {
-  const shape = validate(yaml, policySchema, yaml.data, []);
-  const faults: PolicyFault[] = 'faults' in shape ? shape.faults : [];
+): { policy: Policy } | { faults: FileFault[] } {
+  const shape = validate(yaml, policySchema);
+  const faults: FileFault[] = 'faults' in shape ? shape.faults : [];
   // Rules are judged one by one even if the file as a whole has faults elsewhere.
   faults.push(...checkRules(yaml, knownDetectors));
   if ('faults' in shape || faults.length > 0) return { faults };
 
   const raw = shape.value;
-  const rules: Rule[] = (raw.rules ?? []).map((rule, index) => toRule(raw.name, rule, yaml.at(['rules', index])));
+  const rules: Rule[] = (raw.rules ?? []).map((rule, index) => toRule(raw.name, rule, yaml.locate(['rules', index])));
   const detectors: CustomDetector[] = raw.detectors ?? [];
   const policy: Policy = {
     name: raw.name,
@@ -63,19 +65,19 @@ function parsePolicy(
     default: raw.default ?? null,
     rules,
     detectors,
-    at: yaml.at([]),
+    at: yaml.locate([]),
   };
   return { policy };
 }
 
-function checkRules(yaml: YamlFile, knownDetectors: ReadonlySet<string>): PolicyFault[] {
-  const faults: PolicyFault[] = [];
+function checkRules(yaml: YamlDocument, knownDetectors: ReadonlySet<string>): FileFault[] {
+  const faults: FileFault[] = [];
   const ids = new Set<string>();
   for (const [index, data] of list(property(yaml.data, 'rules')).entries()) {
     const id = property(data, 'id');
     if (typeof id === 'string') {
       if (ids.has(id))
-        faults.push(yaml.fault(['rules', index, 'id'], `"${id}" is already the id of another rule here`));
+        faults.push(faultAt(yaml, ['rules', index, 'id'], `"${id}" is already the id of another rule here`));
       ids.add(id);
     }
     const rule = ruleSchema.safeParse(data);
@@ -87,29 +89,29 @@ function checkRules(yaml: YamlFile, knownDetectors: ReadonlySet<string>): Policy
 /** Names that `match.values` may use: the built-in ones and those of every file, also of files with other faults. */
 class DetectorNames {
   readonly known = new Set<string>(detectorNames);
-  readonly faults: PolicyFault[] = [];
+  readonly faults: FileFault[] = [];
   readonly #builtIn: ReadonlySet<string> = new Set(detectorNames);
 
-  collect(yaml: YamlFile): void {
+  collect(yaml: YamlDocument): void {
     for (const [index, data] of list(property(yaml.data, 'detectors')).entries()) {
       const path = ['detectors', index];
       const name = property(data, 'name');
       if (typeof name === 'string') {
         if (this.#builtIn.has(name)) {
-          this.faults.push(yaml.fault([...path, 'name'], `"${name}" is a built-in detector`));
+          this.faults.push(faultAt(yaml, [...path, 'name'], `"${name}" is a built-in detector`));
         } else if (this.known.has(name)) {
-          this.faults.push(yaml.fault([...path, 'name'], `a detector named "${name}" is already defined`));
+          this.faults.push(faultAt(yaml, [...path, 'name'], `a detector named "${name}" is already defined`));
         }
         this.known.add(name);
       }
       const pattern = property(data, 'pattern');
       const problem = typeof pattern === 'string' ? checkDetector(pattern) : null;
-      if (problem !== null) this.faults.push(yaml.fault([...path, 'pattern'], problem));
+      if (problem !== null) this.faults.push(faultAt(yaml, [...path, 'pattern'], problem));
     }
   }
 }
 
-function byPosition(a: PolicyFault, b: PolicyFault): number {
+function byPosition(a: FileFault, b: FileFault): number {
   if (a.file !== b.file) return a.file < b.file ? -1 : 1;
   return a.line - b.line || a.column - b.column;
 }

@@ -1,11 +1,12 @@
 /** What makes sense inside one rule, beyond the shape that the schema gives; and the rule as complete, frozen data. */
 import RE2 from 're2';
 import type { MaskSpec } from '../facts.ts';
+import type { FileFault, KeyPath, Position, YamlDocument } from '../yaml/document.ts';
+import { faultAt } from '../yaml/faults.ts';
 import { splitPattern } from './pattern.ts';
 import type { RawAppliesTo, RawMask, RawMatch, RawRule } from './schema.ts';
-import type { AppliesTo, Match, MatchKey, PolicyFault, Position, Rule } from './types.ts';
-import { suggest } from './yamlFile.ts';
-import type { Path, YamlFile } from './yamlFile.ts';
+import type { AppliesTo, Match, MatchKey, Rule } from './types.ts';
+import { suggest } from './validate.ts';
 
 /** Parts of the dotted names that a key takes. */
 export const patternParts = { objects: 2, columns: 3, functions: 2 } as const;
@@ -18,13 +19,13 @@ const partsText: Readonly<Record<keyof typeof patternParts, string>> = {
 
 /** Faults of a rule whose shape is right. */
 export function checkRule(
-  yaml: YamlFile,
-  path: Path,
+  yaml: YamlDocument,
+  path: KeyPath,
   rule: RawRule,
   knownDetectors: ReadonlySet<string>,
-): PolicyFault[] {
-  const faults: PolicyFault[] = [];
-  const add = (keys: Path, message: string): void => void faults.push(yaml.fault([...path, ...keys], message));
+): FileFault[] {
+  const faults: FileFault[] = [];
+  const add = (keys: KeyPath, message: string): void => void faults.push(faultAt(yaml, [...path, ...keys], message));
   checkAction(rule, add);
   if (rule.action === 'mask') checkMaskMatch(rule.match, add);
   else checkStatementMatch(rule.match, add);
@@ -47,7 +48,7 @@ export function checkRule(
   return faults;
 }
 
-type Add = (keys: Path, message: string) => void;
+type Add = (keys: KeyPath, message: string) => void;
 
 /** Each action has keys of its own; given elsewhere they would be ignored in silence, which is worse than a refusal. */
 function checkAction(rule: RawRule, add: Add): void {

@@ -1,5 +1,8 @@
 /** A policy file as plain, complete data: what `parse.ts` makes and `compile.ts`, `check.ts` and `explain.ts` read. */
 import type { Access, Approvers, CustomDetector, MaskSpec, Outcome, RuleId } from '../facts.ts';
+import type { Position } from '../yaml/document.ts';
+
+export { formatFault } from '../yaml/faults.ts';
 
 export type Action = Outcome | 'mask';
 
@@ -56,27 +59,8 @@ export interface Policy {
   readonly at: Position;
 }
 
-/** Line and column count from 1. */
-export interface Position {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
-
-/** One thing wrong with a file. `path` reads `rules[2].match.statement[0]`; empty for the file as a whole. */
-export interface PolicyFault extends Position {
-  readonly path: string;
-  readonly message: string;
-}
-
 /** A file by its name (for messages) and its text. */
 export interface PolicyFile {
   readonly name: string;
   readonly text: string;
-}
-
-/** `file:line:column path: message`, as for the configuration; editors and terminals turn the front into a link. */
-export function formatFault(fault: PolicyFault): string {
-  const path = fault.path === '' ? '' : ` ${fault.path}:`;
-  return `${fault.file}:${fault.line}:${fault.column}${path} ${fault.message}`;
 }

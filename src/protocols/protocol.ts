@@ -47,7 +47,7 @@ export interface WireReader {
   buffer(): Uint8Array;
   /** `count` bytes stand at the start of `bytes`, which is what `buffer` gave or, right after a change of readers, another. */
   onRead(bytes: Uint8Array, count: number): void;
-  /** The write queue went down to where writing may go on. */
+  /** A write was taken by the operating system, so there may be room for more. Called often: must be cheap. */
   onDrain(): void;
   /** The peer is gone; nothing is read any more. Called once. */
   onClose(): void;

@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { isLoopback } from '../../src/config/checks.ts';
 import { laneCount } from '../../src/config/config.ts';
 import type { Config } from '../../src/config/config.ts';
-import { formatFault, nearest } from '../../src/config/faults.ts';
+import { formatFault } from '../../src/yaml/faults.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 import type { ConfigFiles, ConfigResult } from '../../src/config/load.ts';
 
@@ -340,13 +340,6 @@ test('isLoopback knows what only this machine can reach', () => {
     assert.ok(isLoopback(host), host);
   for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.evil.example', '127.0.0.1.evil.example', '', '128.0.0.1'])
     assert.ok(!isLoopback(host), host);
-});
-
-test('nearest suggests typing mistakes and nothing far away', () => {
-  assert.equal(nearest('Connectoins', ['connections', 'limits']), 'connections');
-  assert.equal(nearest('drain', ['dial_ms', 'drain_ms']), 'drain_ms');
-  assert.equal(nearest('kubernetes', ['postgres', 'control']), null);
-  assert.equal(nearest('x'.repeat(100_000), ['connections']), null);
 });
 
 test('laneCount leaves a processor to the main thread', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { openTerminal } from '../../src/demo/terminal.ts';
 
 function capture(isTTY: boolean, columns: number, noColor: boolean) {
@@ -36,11 +37,7 @@ test('tables align by characters, whatever their style', () => {
 test('long cells are broken, never wider than the terminal, and keep their style', () => {
   const { terminal, text } = capture(true, 30, false);
   terminal.table(['a', 'b'], [['x'.repeat(40), terminal.yellow('y'.repeat(30))]]);
-  // oxlint-disable-next-line no-control-regex
-  const lines = text()
-    .replaceAll(/\u001B\[\d+m/g, '')
-    .trimEnd()
-    .split('\n');
+  const lines = stripVTControlCharacters(text()).trimEnd().split('\n');
   assert.ok(
     lines.every((line) => line.length <= 30),
     lines.join('\n'),

@@ -148,6 +148,7 @@ test('the command: what cannot be done is said before anything is measured', asy
   assert.equal(help.code, 0);
   assert.match(help.out, /--json FILE/);
   const unwritable = await run('--quick', '--json', join(tmpdir(), 'nowhere', 'x', 'bench.json'), 'framing');
-  assert.notEqual(unwritable.code, 0);
+  assert.equal(unwritable.code, 2);
+  assert.match(unwritable.err, /^ENOENT: [^\n]*\n$/);
   assert.equal(unwritable.out, '');
 });

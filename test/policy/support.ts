@@ -4,8 +4,9 @@ import type { ConnectionInfo, Identity, Statement } from '../../src/facts.ts';
 import { compilePolicies } from '../../src/policy/compile.ts';
 import type { PolicySet } from '../../src/policy/compile.ts';
 import { parsePolicies } from '../../src/policy/parse.ts';
-import { formatFault } from '../../src/policy/types.ts';
-import type { Policy, PolicyFault } from '../../src/policy/types.ts';
+import type { Policy } from '../../src/policy/types.ts';
+import type { FileFault } from '../../src/yaml/document.ts';
+import { formatFault } from '../../src/yaml/faults.ts';
 
 export function statement(facts: Partial<Statement> & { kind: string }): Statement {
   return {
@@ -45,7 +46,7 @@ export function policySet(...texts: string[]): PolicySet {
   return compilePolicies(policies(...texts));
 }
 
-export function faultsOf(...texts: string[]): readonly PolicyFault[] {
+export function faultsOf(...texts: string[]): readonly FileFault[] {
   const parsed = parsePolicies(texts.map((text, index) => ({ name: `${index}.yaml`, text })));
   return 'faults' in parsed ? parsed.faults : [];
 }

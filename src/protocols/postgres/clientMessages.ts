@@ -4,15 +4,15 @@
  */
 import type { Frame } from '../../bytes/frames.ts';
 import { u16 } from '../../bytes/bytes.ts';
-import type { Fault } from '../../errors.ts';
 import type { Decision, Permit } from '../../facts.ts';
 import type { Place, SharedLease } from '../orderedOutput.ts';
 import type { AuditEntry } from '../protocol.ts';
 import type { Conversation } from './conversation.ts';
 import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import type { ParseFault } from './parse.ts';
 import { Portal, PreparedStatement } from './prepared.ts';
-import { failingParse, failingQuery, refusalFor, refusalOf, unknownName } from './refusals.ts';
+import { failingParse, failingQuery, failingUnnamedParse, refusalFor, refusalOf, syntaxError, unknownName } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { StatementCache } from './statementCache.ts';
 import { StatementRun } from './statementRun.ts';
@@ -135,14 +135,15 @@ export class ClientMessages {
     const message = this.#parse;
     const bad = readParse(bytes, body, end, message);
     if (bad !== null) return this.#conversation.fail(bad);
+    const failing = message.name === '' ? failingUnnamedParse : failingParse;
     const analysis = this.#cache.analyze(bytes, message.queryStart, message.queryEnd);
     if ('fault' in analysis) {
       const refusal = this.#unparsable(analysis.fault, bytes, message.queryStart, message.queryEnd);
-      return this.#refuse('parse', failingParse, refusal);
+      return this.#refuse('parse', failing, refusal);
     }
     const { statements } = analysis;
     const decision = this.#decide(statements);
-    if (decision.permit === null) return this.#refuse('parse', failingParse, this.#blocked(statements, decision));
+    if (decision.permit === null) return this.#refuse('parse', failing, this.#blocked(statements, decision));
     const conversation = this.#conversation;
     if (conversation.statements.full) return conversation.fail(clientFault('too many prepared statements'));
     // Of several statements the target refuses all; the first stands for them until it does.
@@ -303,11 +304,13 @@ export class ClientMessages {
   }
 
   /** Whatever cannot be parsed cannot be decided; the client reads what its own server would say of the syntax. */
-  #unparsable(fault: Fault, bytes: Uint8Array, start: number, end: number): Refusal {
+  #unparsable(fault: ParseFault, bytes: Uint8Array, start: number, end: number): Refusal {
     const text = utf8Text(bytes, start, Math.min(end, start + recordedCharactersMax));
     const decision: Decision = { outcome: 'block', rules: [], observed: [], message: fault.detail, permit: null };
     const entry = this.#conversation.audit.begin({ text, fingerprint: '', kind: 'unparsable' }, decision, []);
     this.#conversation.refused(entry, fault.code);
+    const { syntax } = fault;
+    if (syntax !== undefined) return syntaxError(syntax.said, syntax.position);
     return refusalFor(fault.code, { message: fault.detail });
   }
 

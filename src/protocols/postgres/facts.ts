@@ -4,14 +4,13 @@
  * The text is parsed by PostgreSQL's own grammar and every statement's tree is walked once. Whatever cannot be parsed,
  * or is too deep to walk, is a fault: it is never guessed at.
  */
-import type { Fault } from '../../errors.ts';
 import type { Statement } from '../../facts.ts';
 import { type AstRecord, isRecord, list, record, stringNode, tagOf, text, unwrap } from './ast.ts';
 import { type CopyStatement, readCopy } from './copyStatement.ts';
 import { FactsCollector, type SettingChange, TreeTooDeep } from './factsCollect.ts';
 import { walkStatement } from './factsCommands.ts';
 import { walkModify } from './factsModify.ts';
-import { type ParseLimits, type ParsedText, defaultParseLimits, fingerprintOf, parseBytes, parseSql } from './parse.ts';
+import { type ParseFault, type ParseLimits, type ParsedText, defaultParseLimits, fingerprintOf, parseBytes, parseSql } from './parse.ts';
 import { changesCatalog, kindOf } from './statementKinds.ts';
 
 /** What a statement does to the session's own state, for the state machine. Names are case-folded as the server's. */
@@ -72,7 +71,7 @@ const dynamicDepthMax = 4;
 const fingerprintTextMax = 64 * 1024;
 
 /** Analyses a batch given as a string. `loadParser()` must have been awaited. */
-export function analyze(sql: string, limits: ParseLimits = defaultParseLimits): Analysis | { fault: Fault } {
+export function analyze(sql: string, limits: ParseLimits = defaultParseLimits): Analysis | { fault: ParseFault } {
   return analyzeParsed(parseSql(sql, limits), sql.length);
 }
 
@@ -82,11 +81,11 @@ export function analyzeBytes(
   start: number,
   end: number,
   limits: ParseLimits = defaultParseLimits,
-): Analysis | { fault: Fault } {
+): Analysis | { fault: ParseFault } {
   return analyzeParsed(parseBytes(bytes, start, end, limits), end - start);
 }
 
-function analyzeParsed(parsed: ParsedText | { fault: Fault }, length: number): Analysis | { fault: Fault } {
+function analyzeParsed(parsed: ParsedText | { fault: ParseFault }, length: number): Analysis | { fault: ParseFault } {
   if ('fault' in parsed) return parsed;
   try {
     let literalFree = true;

@@ -20,6 +20,15 @@ export interface ParseLimits {
   readonly astBytesMax: number;
 }
 
+/** Why a text was not analysed. */
+export interface ParseFault extends Fault {
+  /**
+   * What the parser found wrong, in the words of the server that it comes from: for the author of the text, which it
+   * quotes, and never for the log. `position` is a character of the text, from 1; 0: none.
+   */
+  readonly syntax?: { readonly said: string; readonly position: number };
+}
+
 export const defaultParseLimits: ParseLimits = Object.freeze({
   textBytesMax: 1024 * 1024,
   statementsMax: 10_000,
@@ -121,7 +130,7 @@ export async function parserReady(): Promise<void> {
 }
 
 /** Parses a batch given as a string; see {@link parseBytes}. A lone surrogate is a fault, as it has no UTF-8 form. */
-export function parseSql(sql: string, limits: ParseLimits = defaultParseLimits): ParsedText | { fault: Fault } {
+export function parseSql(sql: string, limits: ParseLimits = defaultParseLimits): ParsedText | { fault: ParseFault } {
   if (sql.length > limits.textBytesMax) return tooLarge('text over the limit');
   if (!sql.isWellFormed()) return unparsable('not valid Unicode');
   const bytes = Buffer.from(sql, 'utf8');
@@ -137,7 +146,7 @@ export function parseBytes(
   start: number,
   end: number,
   limits: ParseLimits = defaultParseLimits,
-): ParsedText | { fault: Fault } {
+): ParsedText | { fault: ParseFault } {
   const fault = checkText(bytes, start, end, limits);
   if (fault !== null) return fault;
   const run = runParser(bytes, start, end, limits);
@@ -187,7 +196,7 @@ export function fingerprintOf(sql: string): string {
   }
 }
 
-function checkText(bytes: Uint8Array, start: number, end: number, limits: ParseLimits): { fault: Fault } | null {
+function checkText(bytes: Uint8Array, start: number, end: number, limits: ParseLimits): { fault: ParseFault } | null {
   if (end - start > limits.textBytesMax) return tooLarge('text over the limit');
   const range = bytes.subarray(start, end);
   // The server reads up to the first NUL; so does the parser. What stands behind one would be judged by neither.
@@ -221,7 +230,7 @@ function runParser(
   start: number,
   end: number,
   limits: ParseLimits,
-): { json: string } | { fault: Fault } {
+): { json: string } | { fault: ParseFault } {
   const module = active;
   if (module === null) {
     if (loading === null) throw new Error('loadParser() must be awaited first');
@@ -242,7 +251,7 @@ function runParser(
   }
 }
 
-function readResult(module: ParserModule, result: number, limits: ParseLimits): { json: string } | { fault: Fault } {
+function readResult(module: ParserModule, result: number, limits: ParseLimits): { json: string } | { fault: ParseFault } {
   if (result === 0) throw new Error('parser out of memory');
   const words = module.HEAPU32;
   const tree = words[result >>> 2];
@@ -251,8 +260,11 @@ function readResult(module: ParserModule, result: number, limits: ParseLimits): 
     const message = words[error >>> 2];
     const exhausted = message !== 0 && startsWith(module.HEAPU8, message, 'memory exhausted');
     if (exhausted) return tooLarge('nested too deeply for the grammar');
-    // The message itself quotes the text, so only the position goes to the log.
-    return unparsable(`syntax error at character ${words[(error + 16) >>> 2]}`);
+    const position = words[(error + 16) >>> 2];
+    const said = message === 0 ? '' : decode(module.HEAPU8, message, zeroAfter(module.HEAPU8, message));
+    // What it said quotes the text, so only the position goes to the log.
+    const { fault } = unparsable(`syntax error at character ${position}`);
+    return { fault: { ...fault, syntax: { said, position } } };
   }
   if (tree === 0) throw new Error('parser returned neither a tree nor an error');
   const treeEnd = zeroAfter(module.HEAPU8, tree);
@@ -288,10 +300,10 @@ function integer(value: unknown): number {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : 0;
 }
 
-function tooLarge(detail: string): { fault: Fault } {
+function tooLarge(detail: string): { fault: ParseFault } {
   return { fault: { code: 'BG_STATEMENT_TOO_LARGE', detail } };
 }
 
-function unparsable(detail: string): { fault: Fault } {
+function unparsable(detail: string): { fault: ParseFault } {
   return { fault: { code: 'BG_STATEMENT_UNPARSABLE', detail } };
 }

@@ -7,18 +7,25 @@
  */
 import type { ErrorCode } from '../../errors.ts';
 import type { Decision } from '../../facts.ts';
-import { errorResponse } from './wireToClient.ts';
+import { Backend } from './wire.ts';
+import { encodeByteString } from './wireText.ts';
+import { diagnosticMessage, errorResponse } from './wireToClient.ts';
 import { parse, query } from './wireToTarget.ts';
 
 /** No statement begins with this word, so every server answers with a syntax error. */
 const failingText = 'blastgate_refused';
-/** Never created, since parsing fails; named, so that the client's unnamed statement is left alone. */
+/** Never created, since parsing fails; a Bind or Execute that fails leaves the client's unnamed statement alone. */
 const failingName = 'blastgate_refused';
+
+/** What the target says of these (syntax_error). */
+export const refusedSqlstate = '42601';
 
 /** What stands in for a refused Query. */
 export const failingQuery: Uint8Array = query(failingText);
-/** What stands in for a refused Parse, Bind or Execute. */
+/** What stands in for a refused Bind or Execute, or for a Parse under a name. */
 export const failingParse: Uint8Array = parse(failingName, failingText);
+/** For a Parse without a name: like any failed one it drops the unnamed statement, so that a later Bind runs no older one. */
+export const failingUnnamedParse: Uint8Array = parse('', failingText);
 
 /** What the client reads instead of the syntax error. */
 export interface Refusal {
@@ -32,18 +39,30 @@ export function refusalOf(decision: Decision): Refusal {
   return { code, response: errorResponse(code, { message: decision.message, detail: `Decided ${rules}.` }) };
 }
 
-/** A refusal that is the server's own business: the name does not exist there either. */
+/** The name does not exist at the server either, so the client reads what the server itself would say. */
 export function unknownName(kind: 'statement' | 'portal', name: string): Refusal {
-  const what = kind === 'statement' ? `prepared statement "${name}"` : `portal "${name}"`;
-  return {
-    code: 'BG_UNKNOWN_NAME',
-    response: errorResponse('BG_UNKNOWN_NAME', {
-      sqlstate: kind === 'statement' ? '26000' : '34000',
-      message: `${what} does not exist`,
-    }),
-  };
+  const statement = name === '' ? 'unnamed prepared statement' : `prepared statement "${name}"`;
+  const said = `${kind === 'statement' ? statement : `portal "${name}"`} does not exist`;
+  return { code: 'BG_UNKNOWN_NAME', response: serverError(kind === 'statement' ? '26000' : '34000', said, 0) };
 }
 
-export function refusalFor(code: ErrorCode, overrides: { message?: string; position?: number } = {}): Refusal {
+/** The server's own parser has found the fault, so its words and its position are what the client reads. */
+export function syntaxError(said: string, position: number): Refusal {
+  return { code: 'BG_STATEMENT_UNPARSABLE', response: serverError('42601', said, position) };
+}
+
+/** An error in the server's words, without a code of the gate: clients tell these apart by their text as well. */
+function serverError(sqlstate: string, message: string, position: number): Uint8Array {
+  const fields = [
+    { type: 'S', value: 'ERROR' },
+    { type: 'V', value: 'ERROR' },
+    { type: 'C', value: sqlstate },
+    { type: 'M', value: encodeByteString(message) },
+  ];
+  if (position > 0) fields.push({ type: 'P', value: String(position) });
+  return diagnosticMessage(Backend.ErrorResponse, fields);
+}
+
+export function refusalFor(code: ErrorCode, overrides: { message?: string } = {}): Refusal {
   return { code, response: errorResponse(code, { severity: 'ERROR', ...overrides }) };
 }

@@ -8,9 +8,8 @@
 import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { i32 } from '../../bytes/bytes.ts';
-import type { Fault } from '../../errors.ts';
 import { type Analysis, analyzeBytes } from './facts.ts';
-import { type ParseLimits, defaultParseLimits } from './parse.ts';
+import { type ParseFault, type ParseLimits, defaultParseLimits } from './parse.ts';
 import { skeletonBytesMax, writeSkeleton } from './skeleton.ts';
 
 export interface StatementCacheOptions {
@@ -63,7 +62,7 @@ export class StatementCache {
   }
 
   /** Analysis of the UTF-8 text in bytes[start, end): from the cache, or made and kept. Faults are not kept. */
-  analyze(bytes: Uint8Array, start: number, end: number): Analysis | { fault: Fault } {
+  analyze(bytes: Uint8Array, start: number, end: number): Analysis | { fault: ParseFault } {
     const known = this.lookup(bytes, start, end);
     if (known !== null) return known;
     const length = writeSkeleton(bytes, start, end, this.#scratch);

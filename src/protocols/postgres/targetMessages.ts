@@ -10,6 +10,7 @@ import { applyEffects } from './effects.ts';
 import type { Expected, ExpectedKind } from './expected.ts';
 import { takeOwnRow } from './textRows.ts';
 import type { OwnQueries } from './ownQueries.ts';
+import { refusedSqlstate } from './refusals.ts';
 import type { Shape } from './prepared.ts';
 import type { StatementRun } from './statementRun.ts';
 import { Backend, targetFault, TransactionStatus, WireFault } from './wire.ts';
@@ -265,10 +266,12 @@ export class TargetMessages {
     if (fields instanceof WireFault) return this.#violation(fields.detail);
     this.#copyOut = false;
     conversation.copyIn = false;
-    const refusal = front?.refusal ?? null;
+    const sqlstate = fields.find((field) => field.type === 'C')?.value ?? 'XX000';
+    // Anything but the syntax error that was provoked (a shutdown, a timeout) is the target's own to say.
+    const refusal = sqlstate === refusedSqlstate ? (front?.refusal ?? null) : null;
     const own = front?.own === true && front.kind === 'query';
     if (front?.run) {
-      front.run.entry.sqlstate = fields.find((field) => field.type === 'C')?.value ?? 'XX000';
+      front.run.entry.sqlstate = sqlstate;
       conversation.finish(front.run, 'error');
     }
     if (front !== null && front.kind !== 'query') {

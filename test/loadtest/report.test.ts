@@ -1,0 +1,121 @@
+/** Medians, ratios, tables and the plot from made-up measurements. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Measured, RouteName } from '../../loadtest/measure.ts';
+import { interleave, median } from '../../loadtest/measure.ts';
+import { newHistogram, record, summarize } from '../../loadtest/openLoop.ts';
+import { transactionsPerSecond } from '../../loadtest/pgbench.ts';
+import { htmlReport, latencySvg } from '../../loadtest/plot.ts';
+import { drawTable, jsonOf, tablesOf } from '../../loadtest/report.ts';
+import { metricsOf } from '../../loadtest/results.ts';
+import type { Results } from '../../loadtest/results.ts';
+
+const latencies = (ms: number): ReturnType<typeof summarize> => {
+  const histogram = newHistogram();
+  for (let at = 1; at <= 1000; at++) record(histogram, ms * (at > 985 ? 4 : 1));
+  return summarize(histogram);
+};
+
+const measured = (route: RouteName, round: number, seconds: number, cpuSeconds: number | null): Measured => ({
+  route,
+  round,
+  seconds,
+  bytes: route === 'gate' ? 0.5e9 : 1e9,
+  rows: 1000,
+  cpuSeconds,
+  latencies: latencies(route === 'gate' ? 0.3 : 0.2),
+});
+
+const rounds: readonly Measured[] = [2, 1, 9].flatMap((seconds, at) => [
+  measured('direct', at, seconds, null),
+  measured('gate', at, seconds * 2, 2),
+  measured('pgbouncer', at, seconds, 1.5),
+]);
+
+const results: Results = {
+  startsMs: [900, 300, 280],
+  idle: { beforeMb: 90, withMb: 140, others: { pgbouncer: 12 } },
+  oltp: rounds,
+  latency: rounds,
+  bulk: { measured: rounds, gatePeakMb: 210 },
+  value: null,
+  tenGb: null,
+};
+
+test('metrics are ratios of medians; what lacks its other half is null', () => {
+  const metrics = metricsOf(results);
+  assert.equal(metrics['oltp.gate_over_pgbouncer'], 0.5);
+  assert.equal(metrics['bulk.cpu_over_pgbouncer'], 2 / 1.5, 'both per byte of the target, not of the masked result');
+  assert.equal(metrics['bulk.mask_over_haproxy'], null);
+  assert.equal(metrics['latency.added_p50_us'], 100);
+  assert.equal(metrics['latency.added_p99_us'], 400);
+  assert.equal(metrics['memory.value_peak_mb'], null);
+  assert.equal(metrics['start.ms'], 300);
+});
+
+test('JSON nests the metrics by their dots', () => {
+  const json = JSON.parse(JSON.stringify(jsonOf(results, [], [], {}))) as Record<string, Record<string, unknown>>;
+  assert.equal(json['oltp']['gate_over_pgbouncer'], 0.5);
+  assert.equal(json['memory']['idle_1000_mb'], 140);
+  assert.equal(json['bulk']['mask_over_haproxy'], null);
+});
+
+test('tables hold the routes that ran', () => {
+  const text = tablesOf(results).map(drawTable).join('\n');
+  assert.match(text, /^ {2}pgbouncer +500$/m);
+  assert.doesNotMatch(text, /haproxy/);
+  assert.equal(
+    drawTable({
+      title: 'T',
+      header: ['', 'n'],
+      rows: [
+        ['a', '1'],
+        ['bcd', '22'],
+      ],
+    }),
+    'T\n         n\n  a      1\n  bcd   22',
+  );
+});
+
+test('the plot has a line and a label for each route and escapes what it shows', () => {
+  const curves = [
+    { name: 'direct', latencies: latencies(0.2) },
+    { name: 'a<b', latencies: latencies(0.3) },
+  ];
+  const svg = latencySvg(curves);
+  assert.equal(svg.match(/<polyline/g)?.length, 2);
+  assert.match(svg, /a&lt;b/);
+  assert.doesNotMatch(svg, /NaN|Infinity/);
+  assert.match(htmlReport('T', ['<note>'], tablesOf(results), curves), /&lt;note&gt;/);
+});
+
+test('a route that fails is left out of the rounds that follow, and of the result', async () => {
+  const order: string[] = [];
+  const faults: string[] = [];
+  const endpoint = { host: 'h', port: 1, user: 'u', password: '', database: 'd' };
+  const routes = (['direct', 'gate', 'haproxy'] as const).map((name) => ({ name, endpoint, pid: null }));
+  const reporter = { progress: () => {}, fault: (text: string) => faults.push(text) };
+  const all = await interleave(routes, 2, reporter, async ({ name }) => {
+    order.push(name);
+    if (name === 'gate') throw new Error('refused');
+    return { seconds: 1, bytes: 1, rows: 1, latencies: null };
+  });
+  assert.deepEqual(order, ['direct', 'gate', 'haproxy', 'direct', 'haproxy']);
+  assert.deepEqual(faults, ['gate: refused']);
+  assert.deepEqual(
+    all.map(({ route }) => route),
+    ['direct', 'haproxy', 'direct', 'haproxy'],
+  );
+});
+
+test('median, and what pgbench prints', () => {
+  assert.equal(median([]), null);
+  assert.equal(median([3, 1]), 2);
+  assert.equal(median([5, 1, 3]), 3);
+  assert.equal(
+    transactionsPerSecond('number of failed transactions: 0 (0.000%)\ntps = 123.5 (without initial)\n'),
+    123.5,
+  );
+  assert.throws(() => transactionsPerSecond('number of failed transactions: 2 (1%)\ntps = 9.1 (x)\n'));
+  assert.throws(() => transactionsPerSecond('connection refused'));
+});
