@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 /** Entry. The only reader of the command line and the environment, and the only place that ends the process. */
 import { enableCompileCache } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 
 enableCompileCache();
+// PostgreSQL's grammar is one function so large that V8's optimizing WebAssembly compiler takes 600 MB and seconds of a core
+// for it once it is hot. The baseline code parses as fast (`./run bench parse`): most of a parse is making the tree.
+setFlagsFromString('--no-wasm-dynamic-tiering');
+setFlagsFromString('--no-wasm-tier-up');
 
 const usage = `usage: blastgate <command>
 

@@ -5,7 +5,8 @@ import { Client } from 'pg';
 import { startGate } from '../support/gate.ts';
 import { fieldsOf, RawClient } from '../support/rawPostgres.ts';
 import type { RawMessage } from '../support/rawPostgres.ts';
-import { cases } from './compareCases.ts';
+import { openSplitRelay } from '../support/splitRelay.ts';
+import { cases, maskedCases } from './compareCases.ts';
 import type { Case } from './compareCases.ts';
 import { directTo, endings, openShopServer, policies, through, users } from './shop.ts';
 import type { Address } from './shop.ts';
@@ -75,6 +76,49 @@ suite('the same bytes with and without the gate', () => {
       const wanted = await converse(direct, entry);
       assert.deepEqual(shown(await converse(free, entry), false), shown(wanted, false));
       assert.deepEqual(shown(await converse(alice, entry), true), shown(wanted, true));
+    });
+  }
+});
+
+suite('the same with every message torn at every byte, on both sides of the gate', () => {
+  const ending = endings();
+  let direct: Address;
+  const torn = new Map<'free' | 'alice', Address>();
+  let whole: Address;
+
+  before(async () => {
+    const server = await openShopServer(ending);
+    const port = await openSplitRelay(server.port, ending);
+    const connections = [
+      { name: 'torn', server: { ...server, port }, database: 'shop' },
+      { name: 'whole', server, database: 'shop' },
+    ];
+    const gate = await startGate({ connections, policies, users }, ending);
+    const front = await openSplitRelay(gate.port, ending);
+    direct = directTo(server);
+    for (const user of ['free', 'alice'] as const) torn.set(user, { ...through(gate, user, 'torn'), port: front });
+    whole = through(gate, 'alice', 'whole');
+  });
+  after(() => ending.end());
+
+  for (const entry of cases.filter((one) => !one.bulky)) {
+    test(entry.name, async () => {
+      const free = torn.get('free');
+      const alice = torn.get('alice');
+      assert.ok(free !== undefined && alice !== undefined);
+      const wanted = await converse(direct, entry);
+      assert.deepEqual(shown(await converse(free, entry), true), shown(wanted, true));
+      assert.deepEqual(shown(await converse(alice, entry), true), shown(wanted, true));
+    });
+  }
+
+  for (const entry of maskedCases) {
+    test(`masked: ${entry.name}`, async () => {
+      const alice = torn.get('alice');
+      assert.ok(alice !== undefined);
+      const wanted = shown(await converse(whole, entry), true);
+      assert.ok(!wanted.some((line) => /\d{3}-12-\d{4}/.test(line)));
+      assert.deepEqual(shown(await converse(alice, entry), true), wanted);
     });
   }
 });

@@ -132,8 +132,12 @@ function extended(executed: (asked: Asked, count: number) => Uint8Array): Answer
 }
 
 const copyBinary = all([
-  copyData(all([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), int32(0), int32(0)])),
-  copyData(all([int16(2), int32(4), int32(1), int32(11), Buffer.from('123-45-6789')])),
+  copyData(
+    all([
+      Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'),
+      ...[int32(0), int32(0), int16(2), int32(4), int32(1), int32(11), Buffer.from('123-45-6789')],
+    ]),
+  ),
   copyData(all([int16(2), int32(4), int32(2), int32(-1)])),
   copyData(int16(-1)),
   message('c'),
@@ -178,6 +182,7 @@ export const exchanges: readonly Exchange[] = [
     asked: 'Q Q Q Q',
   },
   {
+    // In place of each refused message the target gets one that fails.
     name: 'blocked statements among others',
     client: all([query('drop table customers'), query(select), parse('', 'drop table x'), bind('', ''), execute(''), sync]),
     answer: (asked, target) =>
@@ -186,7 +191,7 @@ export const exchanges: readonly Exchange[] = [
         : refusing(asked, target),
     seen: ['Schema changes go through migrations.', 'SELECT 4'],
     types: 'E Z T D D D D C Z E Z',
-    asked: 'Q Q P B E S',
+    asked: 'Q Q P P P S',
   },
   {
     name: 'extended query, binary results, without Describe',
@@ -266,7 +271,7 @@ export const exchanges: readonly Exchange[] = [
       ]),
     }),
     seen: ['6789', '0001', 'COPY 3', 'PGCOPY'],
-    types: 'H d d d c C Z H d d d d c C Z',
+    types: 'H d d d c C Z H d d d c C Z',
     asked: 'Q Q',
   },
   {

@@ -21,6 +21,8 @@ export class CatalogSource {
   /** Raised by every invalidation, so that a reading that began before it does not count. */
   #epoch = 0;
   #readEpoch = -1;
+  /** Sessions that have sent something that may change the schema and wait for the answer. */
+  #changing = 0;
   current: Catalog | null = null;
 
   constructor(open: () => Promise<SimpleClient | Fault>, log: Log) {
@@ -34,6 +36,25 @@ export class CatalogSource {
 
   invalidate(): void {
     this.#epoch++;
+  }
+
+  /** Equal as long as no change of the schema has come to an end through this gate. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Counts a session in whose commands may change the schema at any moment from now on; {@link endChange} counts it out. */
+  beginChange(): void {
+    this.#changing++;
+  }
+
+  endChange(): void {
+    this.#changing--;
+  }
+
+  /** How many sessions may be changing the schema just now. */
+  get changing(): number {
+    return this.#changing;
   }
 
   /** Reads the catalog as it is now. Null: done. */

@@ -11,7 +11,7 @@ import type { Conversation } from './conversation.ts';
 import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { ParseFault } from './parse.ts';
-import { Portal, PreparedStatement } from './prepared.ts';
+import { isIndirect, Portal, PreparedStatement } from './prepared.ts';
 import { failingParse, failingQuery, failingUnnamedParse, refusalFor, refusalOf, syntaxError, unknownName } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { StatementCache } from './statementCache.ts';
@@ -169,7 +169,10 @@ export class ClientMessages {
     const statements = prepared.statement === null ? [] : [prepared.statement];
     if (decision.permit === null) return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
     if (conversation.portals.full) return conversation.fail(clientFault('too many portals'));
-    this.#describeFirst(prepared);
+    const { masks } = conversation;
+    // A name in it may mean another thing at every run, so each run is described by itself.
+    const again = masks.active && (isIndirect(prepared.statement) || masks.mayHaveChanged(prepared));
+    if (!again) this.#describeFirst(prepared);
     // The record is made here and not at Execute: planning may already run functions that claim to be immutable.
     const run = this.#begin(statements, decision);
     const portal = new Portal(message.portal, prepared, formatsOf(bytes, message), run, false);
@@ -180,6 +183,7 @@ export class ClientMessages {
     entry.undo = conversation.portals.set(message.portal, portal);
     conversation.expect(entry);
     this.#command(decision.permit, bytes, start, end, slot);
+    if (again && prepared.statement !== null) this.#describePortal(portal);
   }
 
   #onExecute(bytes: Uint8Array, start: number, body: number, end: number): void {
@@ -215,6 +219,8 @@ export class ClientMessages {
     if (type === Frontend.Close) {
       entry = new Expected('close', false);
       entry.undo = isStatement ? statements.remove(message.name) : portals.remove(message.name);
+      if (isStatement) entry.closesStatement = message.name;
+      else entry.closesPortal = message.name;
     } else if (isStatement) {
       entry = new Expected('describe_statement', false);
       entry.statement = statements.get(message.name) ?? null;

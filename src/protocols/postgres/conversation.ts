@@ -11,6 +11,7 @@ import { ExpectedQueue } from './expected.ts';
 import type { MaskContext } from './maskContext.ts';
 import { Names } from './prepared.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
+import { changesNames } from './statementRun.ts';
 import type { StatementRun } from './statementRun.ts';
 import { TransactionStatus } from './wire.ts';
 import { errorResponse } from './wireToClient.ts';
@@ -41,8 +42,12 @@ export class Conversation {
   readonly toClient: OrderedOutput;
   readonly toTarget: OrderedOutput;
   readonly expected = new ExpectedQueue();
+  /** Names as they will be once everything that was sent is answered: what the next message of the client refers to. */
   readonly statements = new Names<PreparedStatement>();
   readonly portals = new Names<Portal>();
+  /** Names as the target holds them at the answer that is read now: what rows are judged by. */
+  readonly heldStatements = new Names<PreparedStatement>();
+  readonly heldPortals = new Names<Portal>();
   /** One of {@link TransactionStatus}, as the last ReadyForQuery said. */
   transaction: number = TransactionStatus.idle;
   /** The target reads CopyData; Sync and Flush mean nothing to it. */
@@ -55,6 +60,8 @@ export class Conversation {
   pathTouched = false;
   /** The schema was changed in the current transaction. */
   schemaTouched = false;
+  /** What was sent may change the schema before it is answered; other sessions are kept from trusting theirs. */
+  changing = false;
   draining = false;
   ended = false;
   /** A message has left in part, so nothing may be put between its bytes. */
@@ -126,8 +133,27 @@ export class Conversation {
 
   started(run: StatementRun, decision: Decision): void {
     this.#open.add(run);
+    run.epoch = this.masks.epoch;
+    if (this.schemaTouched || run.statements.some(changesNames)) {
+      if (!this.changing) this.masks.beginChange();
+      this.changing = true;
+    }
     if (decision.outcome === 'allow') this.counters.statementsAllowed++;
     if (decision.observed.length > 0) this.counters.statementsObserved++;
+  }
+
+  /** All that was sent is answered, and with it every change of the schema, unless its transaction is still open. */
+  endChange(): void {
+    if (!this.changing) return;
+    this.changing = false;
+    this.masks.endChange();
+  }
+
+  /** The schema has changed. What was sent behind the change was run after it. */
+  schemaChanged(): void {
+    const before = this.masks.epoch;
+    this.masks.onSchemaChange();
+    for (const run of this.#open) if (run.epoch === before) run.epoch = this.masks.epoch;
   }
 
   /** Writes the result line of `run`, once. */
@@ -166,12 +192,16 @@ export class Conversation {
   close(reason: string, farewell: Uint8Array | null): void {
     if (this.ended) return;
     this.ended = true;
+    // The target may still be at it.
+    if (this.changing || this.schemaTouched) this.masks.onSchemaChange();
+    this.endChange();
     for (const run of this.#open) this.finish(run, 'lost');
-    // Pieces wait only for lanes and audit; what was handed to the wire is whole and masked and still leaves.
-    const waiting = !this.toClient.empty;
+    // What was put out before leaves, masked and in order; what a lane still holds, and all behind it, does not. Such a
+    // piece begins between two messages, so the farewell can be read in its place.
+    this.toClient.flush();
     this.toClient.discard();
     this.toTarget.discard();
-    if (farewell !== null && !waiting) this.client.write(farewell, null);
+    if (farewell !== null) this.client.write(farewell, null);
     this.client.end();
     // Terminate lets the target end its session in order; a transaction that is open is rolled back either way.
     this.targetWire.write(terminate(), null);

@@ -1,39 +1,46 @@
 /** What a statement that has succeeded changes in what the gate knows of the session. */
 import type { Conversation } from './conversation.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import { list, stringConstant, unwrap } from './ast.ts';
 import { Portal, PreparedStatement } from './prepared.ts';
+import type { Names } from './prepared.ts';
+import { changesNames } from './statementRun.ts';
+import type { StatementRun } from './statementRun.ts';
 import { nameKeyOfText } from './wireText.ts';
 
 /** Settings on which the meaning of unqualified names hangs. */
 const pathSettings = new Set(['search_path', 'role', 'session_authorization']);
 const noFormats = new Int8Array(0);
 
-export function applyEffects(conversation: Conversation, statement: AnalyzedStatement): void {
+export function applyEffects(conversation: Conversation, statement: AnalyzedStatement, run: StatementRun): void {
   const effect = statement.session;
   switch (effect.kind) {
     case 'prepare': {
       const name = nameKeyOfText(effect.name);
-      conversation.statements.set(name, decided(conversation, effect.name, effect.inner));
+      const prepared = decided(conversation, effect.name, effect.inner);
+      conversation.heldStatements.set(name, prepared);
+      conversation.statements.set(name, prepared);
       break;
     }
     case 'declare': {
       const name = nameKeyOfText(effect.name);
       const prepared = decided(conversation, effect.name, effect.inner);
-      conversation.portals.set(name, new Portal(name, prepared, noFormats, null, effect.hold));
+      const portal = new Portal(name, prepared, noFormats, null, effect.hold);
+      conversation.masks.onOpened(portal, run);
+      conversation.heldPortals.set(name, portal);
+      conversation.portals.set(name, portal);
       break;
     }
     case 'deallocate':
-      if (effect.name === null) conversation.statements.clear();
-      else conversation.statements.delete(nameKeyOfText(effect.name));
+      takeAway(conversation.heldStatements, conversation.statements, effect.name);
       break;
     case 'close':
-      if (effect.name === null) conversation.portals.clear();
-      else conversation.portals.delete(nameKeyOfText(effect.name));
+      takeAway(conversation.heldPortals, conversation.portals, effect.name);
       break;
     case 'discard':
       if (effect.target === 'all') {
-        conversation.statements.clear();
-        conversation.portals.clear();
+        takeAway(conversation.heldStatements, conversation.statements, null);
+        takeAway(conversation.heldPortals, conversation.portals, null);
         conversation.masks.forgetPath();
       }
       break;
@@ -45,11 +52,41 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       break;
   }
   if (statement.changesCatalog || statement.opaque.length > 0) conversation.schemaTouched = true;
+  // Until the transaction ends nobody but this session sees the change, not even the gate.
+  if (changesNames(statement)) conversation.masks.doubtSchema();
   const touchesPath = statement.settings.some(({ name }) => name === null || pathSettings.has(name));
   if (touchesPath || statement.opaque.length > 0) {
     conversation.pathTouched = true;
-    if (!conversation.reportsPath) conversation.masks.forgetPath();
+    // A report comes only with the next ReadyForQuery, and other statements may be run before.
+    const path = pathSetBy(statement);
+    if (path === null) conversation.masks.forgetPath();
+    else conversation.masks.onSearchPath(path);
   }
+}
+
+/** Takes a name (null: all) off what the target holds, and from the client's view unless a message has set it anew since. */
+function takeAway<Value>(held: Names<Value>, ahead: Names<Value>, name: string | null): void {
+  if (name === null) {
+    ahead.deleteIf((value, key) => held.get(key) === value);
+    held.clear();
+    return;
+  }
+  const key = nameKeyOfText(name);
+  if (ahead.get(key) === held.get(key)) ahead.delete(key);
+  held.delete(key);
+}
+
+/** The path that `SET search_path = ..` gives, in the form in which the server shows it; null for anything else. */
+function pathSetBy(statement: AnalyzedStatement): string | null {
+  const set = unwrap(statement.ast, 'VariableSetStmt');
+  if (set?.name !== 'search_path' || set.kind !== 'VAR_SET_VALUE' || set.is_local === true) return null;
+  const schemas: string[] = [];
+  for (const arg of list(set.args)) {
+    const schema = stringConstant(arg);
+    if (schema === null) return null;
+    schemas.push(`"${schema.replaceAll('"', '""')}"`);
+  }
+  return schemas.join(', ');
 }
 
 /** A statement that a name means, with a decision that must be taken again when it is used. */

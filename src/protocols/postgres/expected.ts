@@ -8,6 +8,7 @@
 import type { Refusal } from './refusals.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
 import type { StatementRun } from './statementRun.ts';
+import type { ByteString } from './wireText.ts';
 
 export type ExpectedKind = 'parse' | 'bind' | 'describe_statement' | 'describe_portal' | 'execute' | 'close' | 'sync' | 'query';
 
@@ -24,6 +25,11 @@ export class Expected {
   refusal: Refusal | null = null;
   /** Run of the portal whose name this Bind takes over: it is over once the target has bound the name anew. */
   replaces: StatementRun | null = null;
+  /** Has been checked against the names that the target really holds. */
+  verified = false;
+  /** Name that a Close takes away once the target has done so. */
+  closesStatement: ByteString | null = null;
+  closesPortal: ByteString | null = null;
   /** Takes back what was registered when the message was sent; null: nothing. */
   undo: (() => void) | null = null;
 

@@ -17,10 +17,12 @@ import { columnMasks } from './maskIndex.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
 import { buildMaskPlan, shapeOfLineage } from './maskPlan.ts';
 import type { ShapeColumn } from './maskPlan.ts';
-import type { Names, Portal, PreparedStatement } from './prepared.ts';
-import type { CopyResponse, DiagnosticField } from './wireBackend.ts';
+import { doubtedCatalog } from './catalogDoubted.ts';
+import type { Portal, PreparedStatement } from './prepared.ts';
+import type { RowSource } from './rowSource.ts';
+import type { StatementRun } from './statementRun.ts';
+import type { CopyResponse, DiagnosticField, RowField } from './wireBackend.ts';
 import { diagnosticMessage } from './wireToClient.ts';
-import { nameKeyOfText } from './wireText.ts';
 
 export type Planned = MaskPlan | null | 'refresh';
 
@@ -52,6 +54,15 @@ export class MaskContext {
   #path: SearchPath | null = null;
   #lineages = new WeakMap<object, { readonly version: number; readonly lineage: Lineage }>();
   #textMasker: TextMasker | null = null;
+  /** Raised whenever the search path is another one or not known. */
+  #pathSerial = 0;
+  /** Raised by every change of the schema in this session. */
+  #schemaSerial = 0;
+  /** The path that the target reported last, if it reports at all. */
+  #reportedPath: string | null = null;
+  /** The schema was changed in a transaction that is still open: what the gate can read of it is not what the session sees. */
+  #schemaDoubted = false;
+  #changing = false;
   /** The catalog was read again for the shape that is planned now. */
   #fresh = false;
   version = 0;
@@ -81,17 +92,67 @@ export class MaskContext {
   forgetPath(): void {
     if (this.#path === null) return;
     this.#path = null;
+    this.#pathSerial++;
     this.version++;
   }
 
   onSearchPath(setting: string): void {
     this.#path = searchPathOf(setting, this.#role, null);
+    this.#pathSerial++;
     this.version++;
+  }
+
+  /** ReadyForQuery: what the target has reported by now is so (it reports changed settings right before). */
+  onReady(): void {
+    if (this.#path === null && this.#reportedPath !== null) this.onSearchPath(this.#reportedPath);
+  }
+
+  /** Two equal texts: every name means the same, as far as this session and its gate can tell. */
+  get names(): string {
+    return `${this.#pathSerial} ${this.#schemaSerial} ${this.#catalog.epoch}`;
+  }
+
+  get epoch(): number {
+    return this.#catalog.epoch;
+  }
+
+  beginChange(): void {
+    this.#changing = true;
+    this.#catalog.beginChange();
+  }
+
+  endChange(): void {
+    this.#changing = false;
+    this.#catalog.endChange();
+  }
+
+  /** The schema was changed, and the change is not committed. */
+  doubtSchema(): void {
+    this.#schemaDoubted = true;
+    this.#schemaSerial++;
+    this.version++;
+  }
+
+  /** Whether the shape of a prepared statement may be another one by now: its columns may come from elsewhere. */
+  mayHaveChanged(prepared: PreparedStatement): boolean {
+    if (prepared.shape === null) return false;
+    return prepared.shapeNames !== this.names || this.#othersChange;
+  }
+
+  /** A portal has been bound or declared: names in its query keep the meaning that they have now. */
+  onOpened(portal: Portal, run: StatementRun): void {
+    portal.names = this.names;
+    portal.certain = this.#certain(run);
+    // A cursor is read by other statements, and what names mean may have changed by then.
+    if (this.active && portal.run === null) this.#portalLineage(portal, run);
   }
 
   /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
   onParameter(name: string, value: string): Fault | null {
-    if (name === 'search_path') this.onSearchPath(value);
+    if (name === 'search_path') {
+      this.#reportedPath = value;
+      this.onSearchPath(value);
+    }
     if (name === 'client_encoding') {
       this.#encoding = encodings.get(value.toUpperCase()) ?? null;
       this.version++;
@@ -105,6 +166,7 @@ export class MaskContext {
 
   /** The schema changed through this session: what is known of it is no longer trusted. */
   onSchemaChange(): void {
+    this.#schemaDoubted = false;
     this.#catalog.invalidate();
   }
 
@@ -115,34 +177,37 @@ export class MaskContext {
     return fault;
   }
 
-  /** The statement whose rows these are: for FETCH and EXECUTE the one behind the name. */
-  rowSource(
-    statement: AnalyzedStatement | null,
-    portals: Names<Portal>,
-    statements: Names<PreparedStatement>,
-  ): AnalyzedStatement | null {
-    const effect = statement?.session;
-    if (effect?.kind === 'fetch') return portals.get(nameKeyOfText(effect.name))?.prepared.statement ?? statement;
-    if (effect?.kind === 'execute') return statements.get(nameKeyOfText(effect.name))?.statement ?? statement;
-    return statement;
-  }
-
-  /** Plan for rows of this shape. `refresh`: the catalog must be read first. */
-  plan(statement: AnalyzedStatement | null, shape: readonly ShapeColumn[], portal: Portal | null): Planned {
+  /**
+   * Plan for the rows of `run`. `refresh`: the catalog must be read first.
+   *
+   * @param source the statement behind the rows; see {@link RowSource}.
+   * @param portal the portal that is executed; null for a simple query.
+   */
+  plan(run: StatementRun, source: RowSource, shape: readonly ShapeColumn[], portal: Portal | null): Planned {
     // Before anything that is remembered is trusted: a catalog that was read again raises the version.
     if (this.#currentIndex() === null) return 'refresh';
-    const plans = portal?.prepared.plans;
+    const keeps = portal !== null && source.cursor === portal && this.#ownNames(portal, run);
+    const plans = keeps ? portal.prepared.plans : undefined;
     const known = plans?.get(portal?.formatsKey ?? '');
     if (known !== undefined && known.version === this.version) return known.plan;
-    const planned = this.#build(statement, shape, 'data_row', null);
+    const lineage = this.#rowLineage(run, source, portal);
+    const planned = lineage === 'refresh' ? lineage : this.#build(lineage, shape, 'data_row', null);
     if (planned !== 'refresh' && plans !== undefined && portal !== null && plans.size < plansMax) {
       plans.set(portal.formatsKey, { version: this.version, plan: planned });
     }
     return planned;
   }
 
+  /** The shape of a portal's rows, without origins where they may be of another time. */
+  shapeOf(portal: Portal, run: StatementRun): readonly RowField[] {
+    const shape = portal.shape() ?? [];
+    const current = portal.described !== null || (portal.prepared.shapeNames === portal.names && this.#certain(run));
+    return current ? shape : shape.map((field) => ({ ...field, tableOid: 0, attribute: 0 }));
+  }
+
   /** Plan for the rows of a COPY TO STDOUT. */
-  planCopy(statement: AnalyzedStatement | null, response: CopyResponse): Planned | Fault {
+  planCopy(run: StatementRun, response: CopyResponse): Planned | Fault {
+    const statement = run.current;
     const effect = statement?.session;
     if (statement === null || effect?.kind !== 'copy_to') return unreadableCopy;
     const { copy } = effect;
@@ -150,7 +215,7 @@ export class MaskContext {
     if (copy.format === 'other' || (copy.format === 'binary') !== binary) return unreadableCopy;
     // ENCODING makes rows in another encoding than the one that masks count in.
     if (copy.encoding !== null && encodings.get(copy.encoding.toUpperCase()) !== this.#encoding) return unreadableCopy;
-    const lineage = this.#lineage(statement);
+    const lineage = this.#lineage(statement, this.#certain(run));
     if (lineage === 'refresh') return 'refresh';
     const told = shapeOfLineage(lineage);
     const count = response.columnFormats.length;
@@ -162,7 +227,7 @@ export class MaskContext {
       format: response.format,
     }));
     const rowFormat = binary ? 'copy_binary' : copy.format === 'csv' ? 'copy_csv' : 'copy_text';
-    return this.#build(statement, shape, rowFormat, copy.options);
+    return this.#build(lineage, shape, rowFormat, copy.options);
   }
 
   /** The fields of an error or notice that the client may read, as a message. */
@@ -177,16 +242,46 @@ export class MaskContext {
     return this.#textMasker.mask(bytes, start, end);
   }
 
+  get #othersChange(): boolean {
+    return this.#catalog.changing > (this.#changing ? 1 : 0);
+  }
+
+  /** Whether the catalog that the gate can read is the one that the target used for `run`. */
+  #certain(run: StatementRun): boolean {
+    return !this.#schemaDoubted && run.epoch === this.#catalog.epoch && !this.#othersChange;
+  }
+
+  #ownNames(portal: Portal, run: StatementRun): boolean {
+    return portal.certain && portal.names === this.names && this.#certain(run);
+  }
+
+  #rowLineage(run: StatementRun, source: RowSource, portal: Portal | null): Lineage | null | 'refresh' {
+    if (portal !== null && portal.lineage !== null) return portal.lineage;
+    if (source.cursor !== null) return this.#portalLineage(source.cursor, run);
+    const { statement } = source;
+    const lineage = statement === null ? null : this.#lineage(statement, this.#certain(run));
+    if (portal !== null && lineage !== 'refresh') portal.lineage = lineage;
+    return lineage;
+  }
+
+  /** Lineage with what names meant when the portal was opened; kept, because they may mean something else next time. */
+  #portalLineage(portal: Portal, run: StatementRun): Lineage | null | 'refresh' {
+    const { statement } = portal.prepared;
+    if (portal.lineage !== null || statement === null) return portal.lineage;
+    const lineage = this.#lineage(statement, this.#ownNames(portal, run));
+    if (lineage !== 'refresh') portal.lineage = lineage;
+    return lineage;
+  }
+
   #build(
-    statement: AnalyzedStatement | null,
+    lineage: Lineage | null,
     shape: readonly ShapeColumn[],
     rowFormat: RowFormat,
     copy: CopyOptions | null,
   ): Planned {
     if (shape.length === 0) return null;
-    const lineage = statement === null ? null : this.#lineage(statement);
     const index = this.#currentIndex();
-    if (lineage === 'refresh' || index === null) return 'refresh';
+    if (index === null) return 'refresh';
     const result = buildMaskPlan({
       shape,
       lineage,
@@ -216,12 +311,17 @@ export class MaskContext {
     return this.#index;
   }
 
-  #lineage(statement: AnalyzedStatement): Lineage | 'refresh' {
+  /** `certain` false: no name of a user's object is believed to mean what the catalog says. */
+  #lineage(statement: AnalyzedStatement, certain: boolean): Lineage | 'refresh' {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
+    if (!certain || this.#path === null) {
+      const builtinsFirst = this.#path?.schemas[0] === 'pg_catalog';
+      return lineageOf(statement.ast, doubtedCatalog(index.catalog, builtinsFirst), unknownPath);
+    }
     const known = this.#lineages.get(statement.shape);
     if (known !== undefined && known.version === this.version) return known.lineage;
-    const lineage = lineageOf(statement.ast, index.catalog, this.#path ?? unknownPath);
+    const lineage = lineageOf(statement.ast, index.catalog, this.#path);
     this.#lineages.set(statement.shape, { version: this.version, lineage });
     return lineage;
   }

@@ -8,6 +8,7 @@
 import type { Decision } from '../../facts.ts';
 import type { MaskPlan } from '../../masking/plan.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import type { Lineage } from './lineage.ts';
 import type { RowField } from './wireBackend.ts';
 import type { ByteString } from './wireText.ts';
 import type { StatementRun } from './statementRun.ts';
@@ -26,6 +27,8 @@ export class PreparedStatement {
   policyVersion: number;
   /** Columns as Describe of the statement gives them (all in text format); null: not described yet; empty: no rows. */
   shape: Shape | null = null;
+  /** What names meant when `shape` was told: `MaskContext.names`. */
+  shapeNames = '';
   /** A description has been asked for and will come before any row. */
   describing = false;
   /** Plans by the result formats of the portals that ran, with the version of what they were made from. */
@@ -37,6 +40,12 @@ export class PreparedStatement {
     this.decision = decision;
     this.policyVersion = policyVersion;
   }
+}
+
+/** Whether a name in the statement decides what its rows are. */
+export function isIndirect(statement: AnalyzedStatement | null): boolean {
+  const kind = statement?.session.kind;
+  return kind === 'fetch' || kind === 'execute';
 }
 
 /** A prepared statement bound to parameters, or the query of a cursor. */
@@ -52,6 +61,14 @@ export class Portal {
   readonly holdable: boolean;
   /** What Describe of this portal gave. */
   described: Shape | null = null;
+  /** What names meant when the target planned its query: `MaskContext.names`. */
+  names = '';
+  /** Whether that is known for certain. */
+  certain = false;
+  /** Of its query, with what names meant then: a cursor goes on reading what it was opened on. */
+  lineage: Lineage | null = null;
+  /** Of a FETCH or EXECUTE: the statement that its name meant when the portal was described. */
+  source: AnalyzedStatement | null = null;
 
   constructor(name: ByteString, prepared: PreparedStatement, formats: Int8Array, run: StatementRun | null, holdable: boolean) {
     this.name = name;
@@ -62,11 +79,13 @@ export class Portal {
     this.holdable = holdable;
   }
 
-  /** Takes what Describe of this portal gave. */
-  describe(shape: Shape): void {
+  /** Takes what Describe of this portal gave, while names mean `names`. */
+  describe(shape: Shape, names: string): void {
     this.described = shape;
     // Without formats of its own it tells the statement's shape as well.
-    if (this.formats.length === 0 && this.run !== null) this.prepared.shape ??= shape;
+    if (this.formats.length > 0 || this.run === null || this.prepared.shape !== null) return;
+    this.prepared.shape = shape;
+    this.prepared.shapeNames = names;
   }
 
   /** The shape of its rows: as described, or the statement's with the formats of this portal. */
@@ -117,8 +136,8 @@ export class Names<Value> {
     this.#known.delete(name);
   }
 
-  deleteIf(condition: (value: Value) => boolean): void {
-    for (const [name, value] of this.#known) if (condition(value)) this.#known.delete(name);
+  deleteIf(condition: (value: Value, name: ByteString) => boolean): void {
+    for (const [name, value] of this.#known) if (condition(value, name)) this.#known.delete(name);
   }
 
   clear(): void {

@@ -1,6 +1,7 @@
 /** One run of a statement, or of the statements of one simple query: from the decision to its result line in the audit. */
 import type { MaskPlan } from '../../masking/plan.ts';
 import type { AuditEntry } from '../protocol.ts';
+import { tagOf } from './ast.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { Shape } from './prepared.ts';
 
@@ -16,6 +17,8 @@ export class StatementRun {
   planVersion = -1;
   /** The shape that RowDescription gave to the rows that come now. */
   shape: Shape | null = null;
+  /** Epoch of the catalog when it was sent: names may mean something else since, if the epoch is another one by now. */
+  epoch = -1;
   /** No row of the current statement has been masked yet. */
   firstRange = true;
   ended = false;
@@ -28,4 +31,22 @@ export class StatementRun {
   get current(): AnalyzedStatement | null {
     return this.index < this.statements.length ? this.statements[this.index] : null;
   }
+}
+
+/** Changes of the catalog after which every name still means what it meant. */
+const keepsNames: ReadonlySet<string> = new Set([
+  'ClusterStmt',
+  'CommentStmt',
+  'GrantRoleStmt',
+  'GrantStmt',
+  'IndexStmt',
+  'RefreshMatViewStmt',
+  'ReindexStmt',
+  'TruncateStmt',
+]);
+
+/** Whether names or definitions may be others once it has run. */
+export function changesNames(statement: AnalyzedStatement): boolean {
+  if (statement.opaque.length > 0) return true;
+  return statement.changesCatalog && !keepsNames.has(tagOf(statement.ast));
 }

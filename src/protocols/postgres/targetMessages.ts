@@ -11,9 +11,11 @@ import type { Expected, ExpectedKind } from './expected.ts';
 import { takeOwnRow } from './textRows.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import { refusedSqlstate } from './refusals.ts';
+import { isIndirect } from './prepared.ts';
 import type { Shape } from './prepared.ts';
+import { rowSourceOf } from './rowSource.ts';
 import type { StatementRun } from './statementRun.ts';
-import { Backend, targetFault, TransactionStatus, WireFault } from './wire.ts';
+import { Backend, clientFault, targetFault, TransactionStatus, WireFault } from './wire.ts';
 import {
   commandRows,
   readCopyResponse,
@@ -65,13 +67,17 @@ export class TargetMessages {
     if (front.own) return null;
     const { run } = front;
     if (run === null) return undefined;
+    if (!this.#verified(front)) {
+      this.#misnamed();
+      return undefined;
+    }
     if (run.planned && run.planVersion === this.#conversation.masks.version) return run.plan;
     if (!this.#conversation.masks.active) {
       run.plan = null;
     } else {
       // A result that goes on under a newer policy or catalog is planned anew from the shape that it came with.
       if (front.portal === null && run.shape === null) return undefined;
-      const planned = this.#plan(front, run, front.portal?.shape() ?? run.shape ?? []);
+      const planned = this.#plan(front, run, front.portal === null ? (run.shape ?? []) : this.#conversation.masks.shapeOf(front.portal, run));
       if (planned === 'wait') return 'wait';
       run.plan = planned;
     }
@@ -111,15 +117,21 @@ export class TargetMessages {
   onMessage(bytes: Uint8Array, frame: Frame): Fate {
     const { body, end } = frame;
     switch (frame.type) {
-      case Backend.ParseComplete:
+      case Backend.ParseComplete: {
+        const prepared = this.#conversation.expected.front?.statement ?? null;
+        if (prepared !== null) this.#conversation.heldStatements.set(prepared.name, prepared);
         return this.#settle('parse');
-      case Backend.BindComplete: {
-        const replaced = this.#conversation.expected.front?.replaces ?? null;
-        if (replaced !== null) this.#conversation.finish(replaced, 'closed');
-        return this.#settle('bind');
       }
-      case Backend.CloseComplete:
+      case Backend.BindComplete: {
+        return this.#bound();
+      }
+      case Backend.CloseComplete: {
+        const { expected, heldStatements, heldPortals } = this.#conversation;
+        const { closesStatement = null, closesPortal = null } = expected.front ?? {};
+        if (closesStatement !== null) heldStatements.delete(closesStatement);
+        if (closesPortal !== null) heldPortals.delete(closesPortal);
         return this.#settle('close');
+      }
       case Backend.ParameterDescription:
         return this.#parameterDescription();
       case Backend.RowDescription:
@@ -168,6 +180,36 @@ export class TargetMessages {
     return front.own ? 'swallow' : 'pass';
   }
 
+  /** A client can make the gate expect another statement under a name than the target holds; then this is found out here. */
+  #bound(): Fate {
+    const conversation = this.#conversation;
+    const front = conversation.expected.front;
+    const portal = front?.portal ?? null;
+    if (front !== null && portal !== null && front.run !== null) {
+      if (conversation.heldStatements.get(portal.prepared.name) !== portal.prepared) return this.#misnamed();
+      if (front.replaces !== null) conversation.finish(front.replaces, 'closed');
+      if (conversation.masks.active) conversation.masks.onOpened(portal, front.run);
+      conversation.heldPortals.set(portal.name, portal);
+    }
+    return this.#settle('bind');
+  }
+
+  /** Once for each Execute, before any of its rows: the target runs the portal that the gate thinks it runs. */
+  #verified(front: Expected): boolean {
+    const { portal } = front;
+    if (front.verified || portal === null) return true;
+    front.verified = true;
+    const { heldPortals, masks } = this.#conversation;
+    if (heldPortals.get(portal.name) !== portal) return false;
+    if (!masks.active || !isIndirect(portal.prepared.statement) || portal.lineage !== null) return true;
+    return rowSourceOf(this.#conversation, portal.prepared.statement, portal).statement === portal.source;
+  }
+
+  #misnamed(): Fate {
+    this.#conversation.fail(clientFault('a name means another statement to the target than the messages before it said'));
+    return 'swallow';
+  }
+
   #parameterDescription(): Fate {
     const front = this.#conversation.expected.front;
     if (front?.kind !== 'describe_statement') return this.#violation('ParameterDescription that nobody asked for');
@@ -208,22 +250,33 @@ export class TargetMessages {
 
   /** The answer to Describe, rows or none. */
   #described(shape: Shape): Fate {
-    const { expected } = this.#conversation;
+    const conversation = this.#conversation;
+    const { expected } = conversation;
     const front = expected.front;
     if (front === null) return this.#violation('a description that nobody asked for');
     if (front.kind === 'describe_statement') {
-      if (front.statement !== null) front.statement.shape = shape;
+      const { statement } = front;
+      if (statement !== null) {
+        statement.shape = shape;
+        statement.shapeNames = conversation.masks.names;
+      }
     } else if (front.kind === 'describe_portal') {
-      front.portal?.describe(shape);
+      const { portal } = front;
+      if (portal !== null) {
+        // A client may ask about a portal that is another one to the target: rows are never judged by that answer.
+        if (conversation.heldPortals.get(portal.name) !== portal) return this.#misnamed();
+        portal.describe(shape, conversation.masks.names);
+        portal.source = rowSourceOf(conversation, portal.prepared.statement, portal).statement;
+      }
     } else return this.#violation('a description that nobody asked for');
     expected.shift();
     return front.own ? 'swallow' : 'pass';
   }
 
   #plan(front: Expected, run: StatementRun, shape: Shape): MaskPlan | null | 'wait' {
-    const { masks, portals, statements } = this.#conversation;
-    const source = masks.rowSource(run.current, portals, statements);
-    const planned = masks.plan(source, shape, front.portal);
+    const { masks } = this.#conversation;
+    const source = rowSourceOf(this.#conversation, run.current, front.portal);
+    const planned = masks.plan(run, source, shape, front.portal);
     if (planned !== 'refresh') return planned;
     this.#until = masks.refresh();
     return 'wait';
@@ -248,7 +301,7 @@ export class TargetMessages {
     const { run } = front;
     if (run !== null) {
       const statement = run.current;
-      if (statement !== null) applyEffects(conversation, statement);
+      if (statement !== null) applyEffects(conversation, statement, run);
       if (front.kind === 'query') {
         run.index++;
         run.planned = false;
@@ -305,6 +358,8 @@ export class TargetMessages {
     if (front.run !== null) conversation.finish(front.run, 'complete');
     if (conversation.expected.length === 0) conversation.copyEndsAhead = 0;
     if (status === TransactionStatus.idle) this.#endTransaction();
+    conversation.masks.onReady();
+    if (conversation.expected.length === 0) conversation.endChange();
     if (front.own) {
       this.#own.onReady();
       return 'swallow';
@@ -316,6 +371,7 @@ export class TargetMessages {
   /** Portals end with their transaction, except cursors WITH HOLD; changes of the schema can now be seen by others. */
   #endTransaction(): void {
     const conversation = this.#conversation;
+    conversation.heldPortals.deleteIf((portal) => !portal.holdable);
     // Portals that the client has bound ahead belong to the next transaction.
     if (conversation.expected.length === 0) {
       conversation.portals.deleteIf((portal) => {
@@ -326,7 +382,7 @@ export class TargetMessages {
     }
     if (!conversation.schemaTouched) return;
     conversation.schemaTouched = false;
-    conversation.masks.onSchemaChange();
+    conversation.schemaChanged();
   }
 
   #copyInResponse(): Fate {
@@ -346,7 +402,7 @@ export class TargetMessages {
     const run = this.run;
     if (run === null) return this.#violation('CopyOutResponse that nobody asked for');
     if (conversation.masks.active) {
-      const planned = conversation.masks.planCopy(run.current, response);
+      const planned = conversation.masks.planCopy(run, response);
       if (planned === 'refresh') {
         this.#until = conversation.masks.refresh();
         return 'wait';
