@@ -25,8 +25,14 @@ function unreachable(target: DialTarget, cause: string): Fault {
   return { code: 'BG_TARGET_UNREACHABLE', detail: `${target.host}:${target.port}: ${cause}` };
 }
 
-/** Connects, and upgrades to TLS unless the target says `disable`. */
+/** Connects, and upgrades to TLS unless the target says `disable`. The wire expires unless somebody logs in within `dialMs`. */
 export async function dial(target: DialTarget, preamble: TlsPreamble, dialMs: number): Promise<Wire | Fault> {
+  const wire = await open(target, preamble, dialMs);
+  if (!('code' in wire)) wire.expireIn(dialMs);
+  return wire;
+}
+
+async function open(target: DialTarget, preamble: TlsPreamble, dialMs: number): Promise<Wire | Fault> {
   const opened = await connect(target, dialMs);
   if ('code' in opened) return opened;
   const { wire, socket } = opened;

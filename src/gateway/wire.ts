@@ -9,6 +9,8 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import type { Wire, WireReader } from '../protocols/protocol.ts';
+import { openDirectWriter } from './directWrite.ts';
+import type { DirectWriter } from './directWrite.ts';
 
 const firstReadBytes = 4096;
 
@@ -65,8 +67,10 @@ export class SocketWire implements Wire {
   #attached: net.Socket | null = null;
   readonly #serverTls: ServerTls | null;
   #reader: WireReader;
+  #direct: DirectWriter | null = null;
   #paused = false;
   #tlsStarting = false;
+  #expiry: NodeJS.Timeout | null = null;
 
   constructor(peer: string, serverTls: ServerTls | null) {
     this.peer = peer;
@@ -86,6 +90,8 @@ export class SocketWire implements Wire {
   /** Listens to what is not reading: ends, errors and back pressure. */
   attach(socket: net.Socket, byEvents: boolean): void {
     this.#attached = socket;
+    // Over TLS the bytes must go through the cipher.
+    this.#direct = byEvents ? null : openDirectWriter(socket);
     socket.on('error', () => {});
     socket.on('end', () => socket.destroy());
     socket.on('close', () => {
@@ -111,12 +117,20 @@ export class SocketWire implements Wire {
       return;
     }
     const length = bytes.length;
-    this.queuedBytes += length;
-    this.#socket.write(bytes, () => {
+    const taken = (): void => {
       this.queuedBytes -= length;
       done?.();
       if (!this.closed) this.#reader.onDrain();
-    });
+    };
+    this.queuedBytes += length;
+    if (this.#direct === null) {
+      this.#socket.write(bytes, taken);
+      return;
+    }
+    const result = this.#direct.write(bytes, taken);
+    if (result === false) return;
+    if (result !== true) this.#socket.destroy();
+    taken();
   }
 
   pause(): void {
@@ -134,6 +148,7 @@ export class SocketWire implements Wire {
     if (own === null) return Promise.resolve(false);
     const raw = this.#socket;
     this.#tlsStarting = true;
+    this.#direct = null;
     raw.pause();
     if (unread !== null) raw.unshift(Buffer.from(unread));
     const secure = new tls.TLSSocket(raw, {
@@ -158,6 +173,11 @@ export class SocketWire implements Wire {
       this.attach(secure, true);
       if (this.#paused) secure.pause();
     });
+  }
+
+  expireIn(ms: number | null): void {
+    if (this.#expiry !== null) clearTimeout(this.#expiry);
+    this.#expiry = ms === null || this.closed ? null : setTimeout(() => this.destroy(), ms);
   }
 
   end(): void {
@@ -190,6 +210,7 @@ export class SocketWire implements Wire {
   #onClose(): void {
     if (this.closed) return;
     this.closed = true;
+    this.expireIn(null);
     this.#reader.onClose();
   }
 }

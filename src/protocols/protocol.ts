@@ -37,6 +37,8 @@ export interface Wire {
    * the handshake failed; the wire is closed then.
    */
   startTls(unread: Uint8Array | null): Promise<boolean>;
+  /** Destroys the wire in `ms` milliseconds, unless this is called again before; null: never. A dialled wire has such a limit. */
+  expireIn(ms: number | null): void;
   /** Writes what is queued, then closes. */
   end(): void;
   destroy(): void;

@@ -9,6 +9,9 @@ import {
   execute,
   fieldsOf,
   flush,
+  int16,
+  int32,
+  message,
   parse,
   query,
   RawClient,
@@ -192,6 +195,48 @@ suite('masks in every form in which rows come', () => {
     const [[ssn]] = rowsOf(await ask(query('fetch 1 from b')));
     assert.equal(ssn, masked1);
     await ask(query('rollback'));
+  });
+
+  test('cursors that the gate did not see being opened', async () => {
+    const free = await RawClient.connect(direct);
+    await free.ask([
+      query(`create function open_it(refcursor) returns refcursor language plpgsql as
+        $$ begin open $1 for select ssn, substr(ssn, 1, 3) from customers order by id; return $1; end $$`),
+    ]);
+    free.close();
+    await ask(query("begin; select open_it('r')"));
+    // The server names the column that rows come from; what an expression was made of, nobody knows.
+    const fetched = rowsOf(await ask(query('fetch 1 from r')));
+    assert.equal(fetched[0][0], masked1);
+    for (const [, part] of rowsOf(await ask(query('fetch all from "r"')))) assert.doesNotMatch(part ?? '', /\d/);
+    assert.doesNotMatch(fetched[0][1] ?? '', /\d/);
+    // A portal that nobody declared does not exist for the protocol.
+    assert.equal(fieldsOf((await ask(execute('r', 1), sync))[0]).C, '34000');
+    await ask(query('rollback'));
+    await ask(
+      query("begin; do $$ declare s refcursor := 'd'; begin open s for select left(ssn, 3) from customers; end $$"),
+    );
+    for (const [ssn] of rowsOf(await ask(query('fetch 1 from d')))) assert.doesNotMatch(ssn ?? '', /\d/);
+    await ask(query('rollback'));
+  });
+
+  test('an encoding of one byte a character', async () => {
+    const latin = await RawClient.connect({ ...alice, parameters: { client_encoding: 'LATIN1' } });
+    const all = await latin.ask([query('select ssn, chr(228) from customers where id = 1')]);
+    const row = all.find(({ type }) => type === 'D');
+    assert.ok(row !== undefined);
+    assert.deepEqual(valuesOf(row), [Buffer.from(masked1), Buffer.of(0xe4)]);
+    latin.close();
+    // Characters that the gate cannot count cannot be masked, so such a session does not begin.
+    const sjis = { ...alice, parameters: { client_encoding: 'SJIS' } };
+    await assert.rejects(RawClient.connect(sjis), /BG_ENCODING_REFUSED/);
+  });
+
+  test('the fast path is refused, and the session goes on', async () => {
+    const call = message('F', int32(2166), int16(0), int16(0), int16(0));
+    const all = await client.ask([call]);
+    assert.deepEqual([typesOf(all), fieldsOf(all[0]).C], ['E Z', '0A000']);
+    assert.deepEqual(rowsOf(await ask(query('select 1'))), [['1']]);
   });
 
   test('SQL PREPARE and EXECUTE, also bound by the protocol', async () => {

@@ -10,7 +10,7 @@ const run = promisify(execFile);
 /** An interpreter that has the drivers, where that is not the one on PATH. */
 const python = process.env['TEST_PYTHON'] ?? 'python3';
 const checks = {
-  psycopg: 11,
+  psycopg: 9,
   pg8000: 3,
 };
 

@@ -84,7 +84,8 @@ const rows = [
   dataRow('4', null, '', 'mallory@example.com'),
 ];
 const four = rowDescription(id, name, ssn, email);
-const select = 'select id, name, ssn, email from customers';
+// Qualified, because the little shop has a temporary table of the same name.
+const select = 'select id, name, ssn, email from public.customers';
 /** int4 in binary beside masked text in binary. */
 const binary = all([
   dataRow(int32(1), 'Ada', '123-45-6789', 'x'),
@@ -96,7 +97,9 @@ function byText(answers: Readonly<Record<string, Uint8Array>>): Answer {
     if (type === 'X') return null;
     const answer = answers[text];
     if (answer !== undefined) return answer;
-    return type === 'Q' ? all([diagnostic({ C: '42601', P: '1', M: 'syntax error at or near "blastgate_refused"' }), ready()]) : null;
+    return type === 'Q'
+      ? all([diagnostic({ C: '42601', P: '1', M: 'syntax error at or near "blastgate_refused"' }), ready()])
+      : null;
   };
 }
 
@@ -184,7 +187,14 @@ export const exchanges: readonly Exchange[] = [
   {
     // In place of each refused message the target gets one that fails.
     name: 'blocked statements among others',
-    client: all([query('drop table customers'), query(select), parse('', 'drop table x'), bind('', ''), execute(''), sync]),
+    client: all([
+      query('drop table customers'),
+      query(select),
+      parse('', 'drop table x'),
+      bind('', ''),
+      execute(''),
+      sync,
+    ]),
     answer: (asked, target) =>
       asked.type === 'Q'
         ? byText({ [select]: all([four, ...rows, complete('SELECT 4'), ready()]) })(asked, target)
@@ -250,11 +260,11 @@ export const exchanges: readonly Exchange[] = [
   {
     name: 'COPY out in text and in binary',
     client: all([
-      query('copy customers (id, name, ssn, email) to stdout'),
-      query('copy (select id, ssn from customers) to stdout (format binary)'),
+      query('copy public.customers (id, name, ssn, email) to stdout'),
+      query('copy (select id, ssn from public.customers) to stdout (format binary)'),
     ]),
     answer: byText({
-      'copy customers (id, name, ssn, email) to stdout': all([
+      'copy public.customers (id, name, ssn, email) to stdout': all([
         copyOut(4),
         copyData('1\tAda\t123-45-6789\tx\n'),
         copyData('2\tcard 4111 1111 1111 1111\t\\N\ty\n'),
@@ -263,7 +273,7 @@ export const exchanges: readonly Exchange[] = [
         complete('COPY 3'),
         ready(),
       ]),
-      'copy (select id, ssn from customers) to stdout (format binary)': all([
+      'copy (select id, ssn from public.customers) to stdout (format binary)': all([
         copyOut(2, 1),
         copyBinary,
         complete('COPY 2'),

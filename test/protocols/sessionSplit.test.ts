@@ -10,7 +10,8 @@ const stride = 1;
 
 function typesOf(stream: Buffer): string {
   const types: string[] = [];
-  for (let at = 0; at < stream.length; at += 1 + stream.readInt32BE(at + 1)) types.push(String.fromCharCode(stream[at]));
+  for (let at = 0; at < stream.length; at += 1 + stream.readInt32BE(at + 1))
+    types.push(String.fromCharCode(stream[at]));
   return types.join(' ');
 }
 
@@ -39,7 +40,10 @@ for (const exchange of exchanges) {
       for (const canary of canaries) assert.ok(!received.includes(canary), `${canary} got out`);
       const asked = world.dialled[0].target.asked.map(({ type }) => type).filter((type) => type !== 'X');
       assert.equal(asked.join(' '), exchange.asked);
-      assert.deepEqual(world.logged.filter(({ level }) => level === 'error' || level === 'warn'), []);
+      assert.deepEqual(
+        world.logged.filter(({ level }) => level === 'error' || level === 'warn'),
+        [],
+      );
       assert.equal(world.slab.used, 0);
       assert.equal(world.ended, 2);
     });

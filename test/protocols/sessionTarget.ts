@@ -23,7 +23,13 @@ export const parameterDescription = (...oids: readonly number[]): Buffer =>
 
 /** An ErrorResponse, or with `type` N a NoticeResponse. */
 export function diagnostic(fields: Readonly<Record<string, string>>, type: 'E' | 'N' = 'E'): Buffer {
-  const all = { S: type === 'E' ? 'ERROR' : 'NOTICE', V: type === 'E' ? 'ERROR' : 'NOTICE', C: '22000', M: 'no', ...fields };
+  const all = {
+    S: type === 'E' ? 'ERROR' : 'NOTICE',
+    V: type === 'E' ? 'ERROR' : 'NOTICE',
+    C: '22000',
+    M: 'no',
+    ...fields,
+  };
   return message(type, ...Object.entries(all).map(([key, value]) => cstring(key + value)), Buffer.of(0));
 }
 
@@ -169,5 +175,10 @@ function makeCatalogAnswers(): ReadonlyMap<string, Buffer> {
 
 function resultOf(rows: readonly CatalogRow[]): Buffer {
   const columns = Array.from({ length: rows[0]?.length ?? 0 }, (_, at) => ({ name: `c${at}` }));
-  return Buffer.concat([rowDescription(...columns), ...rows.map((row) => dataRow(...row)), complete('SELECT'), ready()]);
+  return Buffer.concat([
+    rowDescription(...columns),
+    ...rows.map((row) => dataRow(...row)),
+    complete('SELECT'),
+    ready(),
+  ]);
 }

@@ -66,6 +66,8 @@ export class MemoryWire implements Wire {
     return Promise.resolve(false);
   }
 
+  expireIn(): void {}
+
   end(): void {
     this.#ending = true;
     queueMicrotask(() => this.destroy());
@@ -163,6 +165,7 @@ export class World {
   /** The client's side of the login, which is the same every time. */
   readonly login: Buffer;
   dialled: Dialled[] = [];
+  opened = 0;
   ended = 0;
   #drawn = 1000;
 
@@ -225,6 +228,7 @@ export class World {
     const received: Buffer[] = [];
     const client = new MemoryWire((bytes) => received.push(bytes));
     this.dialled = [];
+    this.opened++;
     const session = this.#protocol.accept(client, this.#services(), {
       onAuthenticated: () => true,
       onAuthenticationFailed: () => {},

@@ -134,6 +134,11 @@ export class RawClient {
     }
   }
 
+  /** For tests that stop reading, or leave without a word. */
+  get socket(): net.Socket {
+    return this.#socket;
+  }
+
   send(...messages: readonly Uint8Array[]): void {
     this.#socket.write(Buffer.concat(messages));
   }

@@ -10,7 +10,15 @@ import { type CopyStatement, readCopy } from './copyStatement.ts';
 import { FactsCollector, type SettingChange, TreeTooDeep } from './factsCollect.ts';
 import { walkStatement } from './factsCommands.ts';
 import { walkModify } from './factsModify.ts';
-import { type ParseFault, type ParseLimits, type ParsedText, defaultParseLimits, fingerprintOf, parseBytes, parseSql } from './parse.ts';
+import {
+  type ParseFault,
+  type ParseLimits,
+  type ParsedText,
+  defaultParseLimits,
+  fingerprintOf,
+  parseBytes,
+  parseSql,
+} from './parse.ts';
 import { changesCatalog, kindOf } from './statementKinds.ts';
 
 /** What a statement does to the session's own state, for the state machine. Names are case-folded as the server's. */

@@ -29,6 +29,8 @@ export class MessageReader implements WireReader {
   #closed = false;
   #wake: (() => void) | null = null;
   readonly #frame = new Frame();
+  /** Told when the peer leaves, for a time when nobody waits for its next message. */
+  onGone: () => void = () => {};
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -53,6 +55,7 @@ export class MessageReader implements WireReader {
   onClose(): void {
     this.#closed = true;
     this.#wakeUp();
+    this.onGone();
   }
 
   /** First byte of the stream, without consuming it; -1 when the peer is gone. */

@@ -251,7 +251,11 @@ function runParser(
   }
 }
 
-function readResult(module: ParserModule, result: number, limits: ParseLimits): { json: string } | { fault: ParseFault } {
+function readResult(
+  module: ParserModule,
+  result: number,
+  limits: ParseLimits,
+): { json: string } | { fault: ParseFault } {
   if (result === 0) throw new Error('parser out of memory');
   const words = module.HEAPU32;
   const tree = words[result >>> 2];

@@ -50,6 +50,8 @@ export class PostgresSession implements Session {
   #ended = false;
   #draining = false;
   #cancelKey: CancelKey | null = null;
+  /** The wire to the target until a conversation owns it. */
+  #dialled: Wire | null = null;
   #halves: { readonly client: ClientHalf; readonly target: TargetHalf } | null = null;
 
   constructor(client: Wire, services: Services, events: SessionEvents, shared: Shared) {
@@ -97,11 +99,14 @@ export class PostgresSession implements Session {
     if (!this.#events.onAuthenticated(proven.user.identity, proven.target.info)) {
       return this.#refuse({ code: 'BG_TOO_MANY_CONNECTIONS', detail: 'limit of sessions' });
     }
-    const loggedIn = await logInAtTarget(services, proven.target, startup.parameters);
-    if (this.#ended) {
-      if (!('code' in loggedIn)) loggedIn.wire.destroy();
-      return;
-    }
+    // A client that leaves now must not keep a session until the target has answered.
+    reader.onGone = () => this.#turnAway('gone', null);
+    if (this.#client.closed) return this.#turnAway('gone', null);
+    const loggedIn = await logInAtTarget(services, proven.target, startup.parameters, (wire) => {
+      if (this.#ended) wire.destroy();
+      else this.#dialled = wire;
+    });
+    if (this.#ended) return;
     if ('code' in loggedIn) return this.#refuse(loggedIn);
     await this.#converse(reader, startup, proven, loggedIn);
   }
@@ -118,11 +123,9 @@ export class PostgresSession implements Session {
     const catalog = this.#shared.catalogOf(services, target);
     const masks = new MaskContext(services, catalog, target.user, policy.masks);
     const fault = await this.#prepareMasks(masks, catalog, loggedIn);
-    if (this.#ended || fault !== null) {
-      loggedIn.wire.destroy();
-      if (fault !== null) this.#refuse(fault);
-      return;
-    }
+    if (this.#ended) return;
+    if (fault !== null) return this.#refuse(fault);
+    reader.onGone = () => {};
     this.#audit = services.openAudit(user.identity.user, user.identity, target.info.name, this.#client);
     const conversation = new Conversation({
       services,
@@ -136,6 +139,7 @@ export class PostgresSession implements Session {
     });
     conversation.reportsPath = loggedIn.parameters.has('search_path');
     this.#conversation = conversation;
+    this.#dialled = null;
     this.#greet(startup, target, loggedIn);
     this.#connect(conversation, reader, loggedIn);
   }
@@ -215,6 +219,7 @@ export class PostgresSession implements Session {
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#dialled?.destroy();
     if (this.#cancelKey !== null) this.#shared.cancels.revoke(this.#cancelKey.processId);
     this.#halves?.client.close();
     this.#halves?.target.close();

@@ -30,9 +30,9 @@ export class SimpleClient {
   /** Rows of a statement as text; null if it failed. The caller proves that the statement is the gate's own. */
   async run(text: string): Promise<TextRow[] | null> {
     this.#wire.write(query(text), null);
-    const timer = setTimeout(() => this.#wire.destroy(), answerMs);
+    this.#wire.expireIn(answerMs);
     const rows = await this.#answer();
-    clearTimeout(timer);
+    this.#wire.expireIn(null);
     return rows;
   }
 

@@ -26,21 +26,25 @@ const messagesMax = 200;
 /** Deriving the SCRAM key costs milliseconds, so it is kept as long as the password is the same. */
 const salted = new Map<string, { readonly password: string; readonly salt: SaltPassword }>();
 
+/** `onOpen` gets the wire before the login, so that the caller can give up. The wire's own expiry bounds the time. */
 export async function logInAtTarget(
   services: Services,
   target: Target,
   parameters: Iterable<readonly [string, string]>,
+  onOpen: (wire: Wire) => void = () => {},
 ): Promise<LoggedIn | Fault> {
   const password = await target.password();
   if (typeof password !== 'string') return password;
   const wire = await services.dial(target, 'postgres');
   if ('code' in wire) return wire;
+  onOpen(wire);
   const reader = new MessageReader(wire);
   const startup = [['user', target.user], ['database', target.database], ...parameters] as const;
   wire.write(startupMessage(0, startup), null);
   const fault = await authenticate(services, target, password, wire, reader);
   const result = fault ?? (await untilReady(wire, reader));
   if ('code' in result) wire.destroy();
+  else wire.expireIn(null);
   return result;
 }
 
