@@ -22,7 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
   switch (command) {
     case 'serve': {
       const { serve } = await import('./cli/serve.ts');
-      return await serve(rest, process.env);
+      return await serve(rest, process.env, untilToldToStop);
     }
     case 'policy': {
       const { policy } = await import('./cli/policy.ts');
@@ -45,6 +45,19 @@ async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(usage);
       return 2;
   }
+}
+
+/** The first SIGTERM or SIGINT drains; a second one ends the process at once, as a terminal user expects. */
+function untilToldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      process.off('SIGTERM', stop);
+      process.off('SIGINT', stop);
+      resolve();
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  });
 }
 
 process.exitCode = await main(process.argv.slice(2));

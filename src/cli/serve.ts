@@ -9,6 +9,7 @@ import { openLog } from '../telemetry/log.ts';
 export async function serve(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  untilToldToStop: () => Promise<void>,
 ): Promise<number> {
   const path = configPath(args);
   if (path === null) {
@@ -48,17 +49,4 @@ function configPath(args: readonly string[]): string | null {
 function systemFault(cause: unknown): string {
   if (cause instanceof Error && 'code' in cause) return `cannot start: ${cause.message}`;
   throw cause;
-}
-
-/** The first SIGTERM or SIGINT drains; a second one ends the process at once, as a terminal user expects. */
-function untilToldToStop(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      process.off('SIGTERM', stop);
-      process.off('SIGINT', stop);
-      resolve();
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-  });
 }

@@ -17,7 +17,6 @@ export interface DialTarget {
   readonly serverName: string | null;
 }
 
-
 /** SSLRequest: length 8, code 80877103 (PostgreSQL manual, Message Formats). */
 const sslRequest = Uint8Array.of(0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f);
 
@@ -100,12 +99,7 @@ function readOneByte(wire: SocketWire, dialMs: number): Promise<number> {
   });
 }
 
-function upgrade(
-  target: DialTarget,
-  wire: SocketWire,
-  socket: net.Socket,
-  dialMs: number,
-): Promise<Wire | Fault> {
+function upgrade(target: DialTarget, wire: SocketWire, socket: net.Socket, dialMs: number): Promise<Wire | Fault> {
   const name = target.serverName ?? target.host;
   const verify = target.tls === 'verify-full';
   return new Promise((resolve) => {

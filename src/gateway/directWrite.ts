@@ -100,5 +100,7 @@ function isStreamBinding(value: unknown): value is StreamBinding {
 }
 
 function isStreamHandle(value: unknown): value is StreamHandle {
-  return typeof value === 'object' && value !== null && 'writeBuffer' in value && typeof value.writeBuffer === 'function';
+  return (
+    typeof value === 'object' && value !== null && 'writeBuffer' in value && typeof value.writeBuffer === 'function'
+  );
 }

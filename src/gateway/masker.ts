@@ -3,8 +3,8 @@
  * the slots that results are read into.
  */
 import { LRUCache } from 'lru-cache';
-import { noSlot, Slab } from '../bytes/slab.ts';
-import type { SlotIndex } from '../bytes/slab.ts';
+import { noSlot } from '../bytes/slab.ts';
+import type { Slab, SlotIndex } from '../bytes/slab.ts';
 import type { MaskRules } from '../facts.ts';
 import type { Lanes } from '../lanes/lanes.ts';
 import { createHasher } from '../masking/hash.ts';

@@ -12,10 +12,12 @@ const copyBytesMax = 2048;
 /** A lease that several pieces of output refer to; it goes back when the last one is written. */
 export class SharedLease {
   readonly lease: Lease;
+  readonly #onFree: () => void;
   #users = 1;
 
-  constructor(lease: Lease) {
+  constructor(lease: Lease, onFree: () => void = () => {}) {
     this.lease = lease;
+    this.#onFree = onFree;
   }
 
   /** Nobody but the reader holds it. */
@@ -29,7 +31,9 @@ export class SharedLease {
 
   /** Bound, so that it can be a write callback. */
   readonly release = (): void => {
-    if (--this.#users === 0) this.lease.release();
+    if (--this.#users > 0) return;
+    this.lease.release();
+    this.#onFree();
   };
 }
 

@@ -28,8 +28,17 @@ export class ReadBuffer {
   #expected: Uint8Array;
   #grown = false;
   #smallReads = 0;
+  #closed = false;
   /** Memory for one message that no slot can hold. */
   #large: Uint8Array | null = null;
+  /** Slots that were read into and are not back yet: the one in use, and those that are still being masked or written. */
+  slotsHeld = 0;
+  /** A slot has come back. */
+  onSlotFree: () => void = () => {};
+  readonly #onFree = (): void => {
+    this.slotsHeld--;
+    this.onSlotFree();
+  };
   /** The slot that bytes stand in; null for private memory. */
   slot: SharedLease | null = null;
   bytes: Uint8Array;
@@ -59,7 +68,13 @@ export class ReadBuffer {
 
   /** Space for the next read; what is unread moves in front of it. `calm`: nothing is being read, so hold little. */
   next(calm: boolean): Uint8Array {
+    // A socket asks for space until it is closed, and a slot taken now would never come back.
+    if (this.#closed) return this.#smallView;
     if (this.#large !== null) {
+      if (this.fill === this.limit && this.from > this.start) {
+        this.bytes.copyWithin(this.start, this.from, this.fill);
+        this.#place(this.bytes, this.base, this.start, this.limit, this.fill - this.from);
+      }
       this.#expected = this.#large.subarray(this.fill);
       return this.#expected;
     }
@@ -115,8 +130,9 @@ export class ReadBuffer {
     }
   }
 
-  /** Gives the slot back. */
+  /** Gives the slot back. Reads that still come land in private memory and are lost. */
   close(): void {
+    this.#closed = true;
     this.#leave();
     this.#large = null;
     this.#place(this.#small, 0, this.#smallStart, this.#small.length, 0);
@@ -143,7 +159,8 @@ export class ReadBuffer {
     const lease: Lease = this.#masker.acquire();
     if (tail > 0) lease.bytes.set(this.bytes.subarray(this.from, this.fill), lease.start);
     this.#leave();
-    this.slot = new SharedLease(lease);
+    this.slotsHeld++;
+    this.slot = new SharedLease(lease, this.#onFree);
     this.#place(lease.bytes, lease.base, lease.start, lease.end, tail);
     return lease.end - lease.start;
   }

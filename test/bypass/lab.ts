@@ -80,7 +80,9 @@ export async function openLab(): Promise<Lab> {
     gate,
     direct,
     connect: async (user = 'alice') =>
-      keep(await RawClient.connect({ host: gate.host, port: gate.port, user, password: gatePassword, database: 'shop' })),
+      keep(
+        await RawClient.connect({ host: gate.host, port: gate.port, user, password: gatePassword, database: 'shop' }),
+      ),
     connectDirect: async () => keep(await RawClient.connect({ host, port, ...credential, database })),
     end,
   };
@@ -90,7 +92,8 @@ async function readyMadePolicies(): Promise<Record<string, string>> {
   const directory = join(import.meta.dirname, '..', '..', 'policies');
   const files: Record<string, string> = {};
   for (const name of await readdir(directory)) {
-    if (name.endsWith('.yaml') && !name.endsWith('.test.yaml')) files[name] = await readFile(join(directory, name), 'utf8');
+    if (name.endsWith('.yaml') && !name.endsWith('.test.yaml'))
+      files[name] = await readFile(join(directory, name), 'utf8');
   }
   return files;
 }
@@ -103,7 +106,8 @@ export function leaks(messages: readonly RawMessage[]): string[] {
     if (message.type === 'd') columns[0] = (columns[0] ?? '') + message.body.toString('latin1').trimEnd();
     if (message.type !== 'D') continue;
     // One character a row is still the value: columns are read downwards too.
-    for (const [at, value] of valuesOf(message).entries()) columns[at] = (columns[at] ?? '') + (value?.toString('latin1') ?? '');
+    for (const [at, value] of valuesOf(message).entries())
+      columns[at] = (columns[at] ?? '') + (value?.toString('latin1') ?? '');
   }
   const text = [everything, ...columns, everything.replaceAll(/[^A-Za-z0-9]/g, '')].join('\n').toLowerCase();
   const found: string[] = [];

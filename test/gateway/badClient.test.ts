@@ -16,7 +16,15 @@ import {
   startupMessage,
   sync,
 } from '../support/rawPostgres.ts';
-import { complete, dataRow, ready, rowDescription } from '../protocols/sessionTarget.ts';
+import {
+  bindComplete,
+  complete,
+  dataRow,
+  diagnostic,
+  parseComplete,
+  ready,
+  rowDescription,
+} from '../protocols/sessionTarget.ts';
 import type { Answer } from '../protocols/sessionTarget.ts';
 import {
   assertNoLeak,
@@ -206,8 +214,8 @@ test('a client that sends without end and never reads is not read any more', asy
   const row = dataRow('x'.repeat(1000));
   const big = Buffer.concat([
     rowDescription({ name: 'one' }),
-    ...Array.from({ length: 100 }, () => row),
-    complete('SELECT 100'),
+    ...Array.from({ length: 10 }, () => row),
+    complete('SELECT 10'),
     ready(),
   ]);
   const gate = await openGate(endings, {
@@ -222,7 +230,7 @@ test('a client that sends without end and never reads is not read any more', asy
   // What the gate does not read stays in this process, so writing has stopped once nothing has moved for a while.
   while (sent < enough && (await written(socket, some, 500))) sent += some.length;
   assert.ok(sent < enough, 'the gate took everything');
-  assert.deepEqual(rowsOf(await good.ask([query('select 1')])).length, 100);
+  assert.deepEqual(rowsOf(await good.ask([query('select 1')])).length, 10);
   socket.destroy();
   await assertNoLeak(gate, 1);
 });
@@ -238,12 +246,41 @@ async function written(socket: net.Socket, bytes: Uint8Array, ms: number): Promi
   });
 }
 
+test('thousands of commands before one Sync, to a server that answers only when it is told to', async (context) => {
+  const endings = new Endings(context);
+  let held: Buffer[] = [];
+  const lazy: Answer = ({ type }) => {
+    if (type === 'P') held.push(parseComplete);
+    if (type === 'B') held.push(bindComplete);
+    if (type === 'E') held.push(complete('INSERT 0 1'));
+    if (type !== 'S' && type !== 'H') return null;
+    const answers = Buffer.concat(type === 'S' ? [...held, ready()] : held);
+    held = [];
+    return answers;
+  };
+  const gate = await openGate(endings, { target: await openFakeServer(endings, { answer: lazy }) });
+  const client = await logIn(gate);
+  const count = 5000;
+  const each = [bind('', 's'), execute('')];
+  client.send(parse('s', 'insert into t values (1)'), ...Array.from({ length: count }, () => each).flat(), sync);
+  const answers = await client.until('Z');
+  assert.equal(answers.filter(({ type }) => type === 'C').length, count);
+  assert.equal(answers.length, 2 * count + 2);
+  client.close();
+  await assertNoLeak(gate);
+});
+
 test('names and batches in the wrong order', async (context) => {
   const endings = new Endings(context);
+  let skipping = false;
   const failing: Answer = ({ type, text }) => {
-    if (type === 'S') return ready();
-    const refused = type === 'P' && text !== 'select 1';
-    return refused ? message('E', cstring('SERROR'), cstring('C42601'), cstring('Mno'), Buffer.of(0)) : null;
+    if (type === 'S') {
+      skipping = false;
+      return ready();
+    }
+    if (skipping || type !== 'P' || text === 'select 1') return null;
+    skipping = true;
+    return diagnostic({ C: '42601', M: 'no' });
   };
   const gate = await openGate(endings, { target: await openFakeServer(endings, { answer: failing }) });
   const client = await logIn(gate);

@@ -54,7 +54,11 @@ export async function openFakeServer(
 ): Promise<FakeServer> {
   const connections: { socket: net.Socket; target: ScriptedTarget }[] = [];
   const server = net.createServer({ noDelay: true }, (socket) => {
-    const target = new ScriptedTarget(options, (bytes) => void socket.write(bytes));
+    // Like a server, it reads no further commands while nobody takes its answers.
+    const target = new ScriptedTarget(options, (bytes) => {
+      if (!socket.write(bytes)) socket.pause();
+    });
+    socket.on('drain', () => socket.resume());
     connections.push({ socket, target });
     socket.on('data', (bytes) => target.receive(bytes));
     socket.on('error', () => {});

@@ -138,7 +138,13 @@ const copyBinary = all([
   copyData(
     all([
       Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'),
-      ...[int32(0), int32(0), int16(2), int32(4), int32(1), int32(11), Buffer.from('123-45-6789')],
+      int32(0),
+      int32(0),
+      int16(2),
+      int32(4),
+      int32(1),
+      int32(11),
+      Buffer.from('123-45-6789'),
     ]),
   ),
   copyData(all([int16(2), int32(4), int32(2), int32(-1)])),

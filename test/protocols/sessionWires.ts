@@ -196,7 +196,7 @@ export class World {
     const set = policySet(options.policy);
     const verifier = formatVerifier(await makeVerifier(password, salt));
     const world = new World(options, set.forSession(alice, target.info), verifier, await loginBytes());
-    await world.#protocol.prepare();
+    await this.#protocol.prepare();
     // The first session reads the catalog; what comes after is the same every time.
     await world.run(Buffer.alloc(0), [], []);
     return world;
@@ -258,7 +258,7 @@ export class World {
 
   #services(): Services {
     const log = (level: string) => (fields: object) => void this.logged.push({ level, fields });
-    const world = this;
+
     return {
       limits: { messageBytesMax: 1 << 20, statementBytesMax: 1 << 20, authenticationMs: 10_000 },
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
@@ -268,10 +268,10 @@ export class World {
       tlsRequired: false,
       policyVersion: this.#policy.version,
       gatePermit: gatePermit(),
-      findUser: (name) => (name === 'alice' ? { identity: alice, verifier: world.#verifier } : null),
+      findUser: (name) => (name === 'alice' ? { identity: alice, verifier: this.#verifier } : null),
       findTarget: (name) => (name === 'shop' ? target : null),
-      dial: () => world.#dial(),
-      policyFor: () => world.#policy,
+      dial: () => this.#dial(),
+      policyFor: () => this.#policy,
       openAudit: () => ({
         begin: () => ({ rows: 0, bytes: 0, masked: 0, sqlstate: null }),
         end: () => {},
@@ -279,9 +279,9 @@ export class World {
         whenDurable: (callback) => queueMicrotask(() => queueMicrotask(() => callback(null))),
         close: () => {},
       }),
-      countersFor: () => world.counters,
+      countersFor: () => this.counters,
       // Nonces are known, so that the client's answers can be made beforehand; process numbers differ.
-      random: (count) => (count === 4 ? Buffer.from(int32(++world.#drawn)) : new Uint8Array(count)),
+      random: (count) => (count === 4 ? Buffer.from(int32(++this.#drawn)) : new Uint8Array(count)),
     };
   }
 }

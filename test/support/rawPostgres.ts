@@ -103,7 +103,12 @@ export class RawClient {
 
   /** Logs in. Throws with the server's error fields if it is refused. */
   static async connect(options: RawOptions): Promise<RawClient> {
-    const client = new RawClient(await openSocket(options));
+    return await RawClient.over(await openSocket(options), options);
+  }
+
+  /** Logs in over a socket that is open already. */
+  static async over(socket: net.Socket, options: Omit<RawOptions, 'host' | 'port'>): Promise<RawClient> {
+    const client = new RawClient(socket);
     const startup = { user: options.user, database: options.database, ...options.parameters };
     client.send(startupMessage(options.minor ?? 0, startup));
     const encrypted = options.tls !== undefined;

@@ -69,7 +69,6 @@ export class CatalogSource {
 
   async #read(): Promise<Fault | null> {
     const epoch = this.#epoch;
-    const started = performance.now();
     const client = await this.#open();
     if ('code' in client) return client;
     const rows = await this.#rows(client);
@@ -82,7 +81,7 @@ export class CatalogSource {
     if ('fault' in built) return built.fault;
     this.current = built;
     this.#readEpoch = epoch;
-    this.#log.debug({ relations: built.relations.size, ms: Math.round(performance.now() - started) }, 'catalog read');
+    this.#log.debug({ relations: built.relations.size }, 'catalog read');
     return null;
   }
 

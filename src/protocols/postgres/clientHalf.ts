@@ -13,6 +13,8 @@ import { clientFault, Frontend, frontendLimits } from './wire.ts';
 
 /** Bytes held for the target above which its client is not read. */
 const heldBytesHigh = 1024 * 1024;
+/** What may still come after a pause: the rest of a TLS record that is open already. */
+const restBytesMax = 16 * 1024;
 
 export class ClientHalf implements WireReader {
   readonly #conversation: Conversation;
@@ -23,6 +25,7 @@ export class ClientHalf implements WireReader {
   /** Bytes of the current CopyData that still pass. */
   #passing = 0;
   #paused = false;
+  #relieving = false;
 
   constructor(conversation: Conversation, messages: ClientMessages) {
     this.#conversation = conversation;
@@ -40,12 +43,8 @@ export class ClientHalf implements WireReader {
     if (conversation.ended) return;
     conversation.counters.bytesFromClient += count;
     this.#buffer.took(bytes, count);
-    const before = conversation.toTarget.totalBytes;
-    this.#parse();
-    if (conversation.ended) return;
-    this.#messages.endTurn();
-    conversation.counters.bytesToTarget += conversation.toTarget.totalBytes - before;
-    if (this.#crowded()) this.#pause();
+    this.#advance();
+    if (!conversation.ended && this.#crowded()) this.#pause();
   }
 
   /** The client has read what was written to it. */
@@ -63,13 +62,32 @@ export class ClientHalf implements WireReader {
 
   /** The target has taken what was held for it, or has answered. */
   relieve(): void {
-    if (!this.#paused || this.#crowded() || this.#conversation.ended) return;
+    if (!this.#paused || this.#relieving || this.#crowded() || this.#conversation.ended) return;
+    // What this sends may be taken at once, which calls here again.
+    this.#relieving = true;
+    this.#advance();
+    this.#relieving = false;
+    if (this.#conversation.ended || this.#crowded()) return;
     this.#paused = false;
     this.#conversation.client.resume();
   }
 
+  /** Deals with what was read, as far as the target may be asked now. */
+  #advance(): void {
+    const { toTarget, counters } = this.#conversation;
+    const before = toTarget.totalBytes;
+    this.#parse();
+    if (this.#conversation.ended) return;
+    this.#messages.endTurn();
+    counters.bytesToTarget += toTarget.totalBytes - before;
+  }
+
   #crowded(): boolean {
-    return this.#conversation.toTarget.heldBytes > heldBytesHigh || this.#conversation.expected.length > expectedMax;
+    return this.#conversation.toTarget.heldBytes > heldBytesHigh || this.#owed();
+  }
+
+  #owed(): boolean {
+    return this.#conversation.expected.length > expectedMax;
   }
 
   #pause(): void {
@@ -87,6 +105,14 @@ export class ClientHalf implements WireReader {
       at += count;
     }
     while (!this.#conversation.ended && this.#passing === 0) {
+      // One read may hold thousands of short commands; the rest of them waits here.
+      if (this.#owed()) {
+        buffer.consume(at);
+        buffer.reserve(buffer.fill - at + restBytesMax);
+        // The target may keep its answers until a Sync that the client has not been read up to.
+        this.#messages.askForAnswers();
+        return;
+      }
       const state = nextFrame(buffer.bytes, at, buffer.fill, this.#limits, this.#frame);
       if (state === FrameState.complete) {
         this.#messages.onMessage(buffer.bytes, this.#frame, buffer.slot);

@@ -12,7 +12,15 @@ import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { ParseFault } from './parse.ts';
 import { isIndirect, Portal, PreparedStatement } from './prepared.ts';
-import { failingParse, failingQuery, failingUnnamedParse, refusalFor, refusalOf, syntaxError, unknownName } from './refusals.ts';
+import {
+  failingParse,
+  failingQuery,
+  failingUnnamedParse,
+  refusalFor,
+  refusalOf,
+  syntaxError,
+  unknownName,
+} from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { StatementCache } from './statementCache.ts';
 import { StatementRun } from './statementRun.ts';
@@ -28,9 +36,10 @@ import {
   readNamed,
   readParse,
 } from './wireFrontend.ts';
-import { describe } from './wireToTarget.ts';
+import { describe, flush } from './wireToTarget.ts';
 import { decodeByteString, nameKeyOfText, utf8Text } from './wireText.ts';
 
+const flushMessage = flush();
 const noStatement = { text: '', fingerprint: '', kind: 'empty' } as const;
 const noFormats = new Int8Array(0);
 /** Of a statement that cannot be analysed, this much is recorded. */
@@ -45,6 +54,8 @@ export class ClientMessages {
   readonly #named = new NamedMessage();
   /** Where the order stops until the records of this turn are durable. */
   #gate: Place | null = null;
+  /** What waited for its record has left; set by the session. */
+  onForwarded: () => void = () => {};
   /** The client's side has room again; set by the session. */
   onClientDrained: () => void = () => {};
 
@@ -94,6 +105,11 @@ export class ClientMessages {
     }
   }
 
+  /** Has the target send what it has answered so far; Flush itself is not answered. */
+  askForAnswers(): void {
+    this.#conversation.toTarget.own(flushMessage);
+  }
+
   /** COPY data: it runs nothing, so it needs no permit of its own. */
   copyBytes(bytes: Uint8Array, start: number, end: number, slot: SharedLease | null): void {
     this.#conversation.toTarget.put(bytes, start, end, slot);
@@ -108,8 +124,9 @@ export class ClientMessages {
     this.#gate = null;
     audit.whenDurable((fault) => {
       if (this.#conversation.ended) return;
-      if (fault === null) toTarget.fill(gate, 0, null, null);
-      else this.#conversation.fail(fault);
+      if (fault !== null) return this.#conversation.fail(fault);
+      toTarget.fill(gate, 0, null, null);
+      this.onForwarded();
     });
   }
 
@@ -362,4 +379,3 @@ function batchOf(statements: readonly AnalyzedStatement[]): { text: string; fing
   const text = statements.map((statement) => statement.text).join('; ');
   return { text, fingerprint: statements.map(({ fingerprint }) => fingerprint).join(' '), kind: 'batch' };
 }
-

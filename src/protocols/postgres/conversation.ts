@@ -156,6 +156,22 @@ export class Conversation {
     for (const run of this.#open) if (run.epoch === before) run.epoch = this.masks.epoch;
   }
 
+  /** Portals end with their transaction, except cursors WITH HOLD; changes of the schema can now be seen by others. */
+  endTransaction(): void {
+    this.heldPortals.deleteIf((portal) => !portal.holdable);
+    // Portals that the client has bound ahead belong to the next transaction.
+    if (this.expected.length === 0) {
+      this.portals.deleteIf((portal) => {
+        if (portal.holdable) return false;
+        if (portal.run !== null) this.finish(portal.run, 'closed');
+        return true;
+      });
+    }
+    if (!this.schemaTouched) return;
+    this.schemaTouched = false;
+    this.schemaChanged();
+  }
+
   /** Writes the result line of `run`, once. */
   finish(run: StatementRun, how: string): void {
     if (run.ended) return;

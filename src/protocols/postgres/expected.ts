@@ -10,7 +10,15 @@ import type { Portal, PreparedStatement } from './prepared.ts';
 import type { StatementRun } from './statementRun.ts';
 import type { ByteString } from './wireText.ts';
 
-export type ExpectedKind = 'parse' | 'bind' | 'describe_statement' | 'describe_portal' | 'execute' | 'close' | 'sync' | 'query';
+export type ExpectedKind =
+  | 'parse'
+  | 'bind'
+  | 'describe_statement'
+  | 'describe_portal'
+  | 'execute'
+  | 'close'
+  | 'sync'
+  | 'query';
 
 /** One owed answer. All fields always exist, so that every entry has one shape. */
 export class Expected {
@@ -39,8 +47,11 @@ export class Expected {
   }
 }
 
-/** A client that pipelines more than this without reading answers is stopped until some arrive. */
-export const expectedMax = 65_536;
+/**
+ * A client that pipelines more than this without reading answers is stopped until some arrive. The audit log sets room aside
+ * for the result of each, which one client must not use up.
+ */
+export const expectedMax = 1024;
 
 /** FIFO over a ring that grows by doubling; no allocation per message in steady state. */
 export class ExpectedQueue {

@@ -191,7 +191,16 @@ export class MaskContext {
     const known = plans?.get(portal?.formatsKey ?? '');
     if (known !== undefined && known.version === this.version) return known.plan;
     const lineage = this.#rowLineage(run, source, portal);
-    const planned = lineage === 'refresh' ? lineage : this.#build(lineage, shape, 'data_row', null);
+    if (lineage === 'refresh') return lineage;
+    const trusted = this.#certain(run) && this.#sameSchema(portal) && this.#sameSchema(source.cursor);
+    const planned = trusted
+      ? this.#build(lineage, shape, 'data_row', null)
+      : this.#build(
+          null,
+          shape.map((column) => this.#tableOrigin(column)),
+          'data_row',
+          null,
+        );
     if (planned !== 'refresh' && plans !== undefined && portal !== null && plans.size < plansMax) {
       plans.set(portal.formatsKey, { version: this.version, plan: planned });
     }
@@ -249,6 +258,17 @@ export class MaskContext {
   /** Whether the catalog that the gate can read is the one that the target used for `run`. */
   #certain(run: StatementRun): boolean {
     return !this.#schemaDoubted && run.epoch === this.#catalog.epoch && !this.#othersChange;
+  }
+
+  /** No schema has changed since the portal was opened; a change of search_path does not matter to it. */
+  #sameSchema(portal: Portal | null): boolean {
+    return portal === null || portal.names === '' || schemaPart(portal.names) === schemaPart(this.names);
+  }
+
+  /** A view may show something else by now; a table's column is what it was. */
+  #tableOrigin(column: ShapeColumn): ShapeColumn {
+    const kind = this.#catalog.current?.relation(column.tableOid)?.kind;
+    return kind === 'r' || kind === 'p' ? column : { ...column, tableOid: 0, attribute: 0 };
   }
 
   #ownNames(portal: Portal, run: StatementRun): boolean {
@@ -328,3 +348,8 @@ export class MaskContext {
 }
 
 const unreadableCopy: Fault = { code: 'BG_MASK_FAILED', detail: 'a COPY whose format or encoding cannot be masked' };
+
+/** {@link MaskContext.names} without what stands for the search path. */
+function schemaPart(names: string): string {
+  return names.slice(names.indexOf(' '));
+}

@@ -70,7 +70,13 @@ export class Portal {
   /** Of a FETCH or EXECUTE: the statement that its name meant when the portal was described. */
   source: AnalyzedStatement | null = null;
 
-  constructor(name: ByteString, prepared: PreparedStatement, formats: Int8Array, run: StatementRun | null, holdable: boolean) {
+  constructor(
+    name: ByteString,
+    prepared: PreparedStatement,
+    formats: Int8Array,
+    run: StatementRun | null,
+    holdable: boolean,
+  ) {
     this.name = name;
     this.prepared = prepared;
     this.formats = formats;

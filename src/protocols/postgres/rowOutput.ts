@@ -154,7 +154,9 @@ export class RowOutput {
       const result = this.#conversation.services.masker.mask(plan, memory, spillHeadroomBytes, memory.length, 0, false);
       const progress = result.inputEnd - spillHeadroomBytes;
       if (result.status === 'malformed' || progress <= 0) {
-        this.#conversation.fail(result.status === 'malformed' ? malformedRow : { code: 'BG_MASK_FAILED', detail: 'no room' });
+        this.#conversation.fail(
+          result.status === 'malformed' ? malformedRow : { code: 'BG_MASK_FAILED', detail: 'no room' },
+        );
         return null;
       }
       this.#count(run, result);

@@ -176,10 +176,11 @@ export class PostgresSession implements Session {
     const client = new ClientHalf(conversation, fromClient);
     const target = new TargetHalf(conversation, fromTarget);
     this.#halves = { client, target };
+    fromClient.onForwarded = () => client.relieve();
     fromClient.onClientDrained = () => target.relieve();
     fromTarget.onTargetDrained = () => client.relieve();
+    fromTarget.onAnswered = () => client.relieve();
     fromTarget.onReady = () => {
-      client.relieve();
       own.ask();
       this.#leaveIfIdle();
     };
@@ -195,7 +196,7 @@ export class PostgresSession implements Session {
     const conversation = this.#conversation;
     if (conversation === null || !conversation.draining || !conversation.idle) return;
     // After the turn, so that ReadyForQuery itself is out before the farewell.
-    setImmediate(() => {
+    queueMicrotask(() => {
       if (conversation.idle) conversation.close('BG_SHUTTING_DOWN', errorResponse('BG_SHUTTING_DOWN'));
     });
   }

@@ -28,6 +28,13 @@ export class StatementRun {
     this.entry = entry;
   }
 
+  /** From now on rows are treated by `plan`, which was made from this version of the masks. */
+  usePlan(plan: MaskPlan | null, version: number): void {
+    this.plan = plan;
+    this.planned = true;
+    this.planVersion = version;
+  }
+
   get current(): AnalyzedStatement | null {
     return this.index < this.statements.length ? this.statements[this.index] : null;
   }

@@ -17,6 +17,9 @@ import { Backend, backendLimits, targetFault } from './wire.ts';
 /** Output held for the client above which its target is not read. Four slots keep several lanes busy. */
 const heldBytesHigh = 1024 * 1024;
 const heldBytesLow = 512 * 1024;
+/** The same in slots: a target that sends in small pieces fills each with little, but holds it whole. */
+const heldSlotsHigh = 8;
+const heldSlotsLow = 4;
 
 const unexpectedRow = targetFault('a row that no statement asked for');
 
@@ -36,6 +39,7 @@ export class TargetHalf implements WireReader {
     this.#conversation = conversation;
     this.#messages = messages;
     this.#buffer = new ReadBuffer(conversation.services.masker, { bytes: 8 * 1024, headroom: 1024 });
+    this.#buffer.onSlotFree = () => this.#relieve();
     this.#rows = new RowOutput(conversation, () => this.#relieve());
   }
 
@@ -76,7 +80,10 @@ export class TargetHalf implements WireReader {
     if (this.#conversation.ended) return;
     toClient.flush();
     this.#conversation.counters.bytesToClient += toClient.totalBytes - before;
-    if (!this.#paused && toClient.heldBytes + this.#rows.heldBytes > heldBytesHigh) this.#pause();
+    this.#messages.onAnswered();
+    if (this.#conversation.ended) return;
+    const crowded = toClient.heldBytes + this.#rows.heldBytes > heldBytesHigh || this.#buffer.slotsHeld > heldSlotsHigh;
+    if (crowded && !this.#paused) this.#pause();
   }
 
   #parse(): void {
@@ -232,8 +239,8 @@ export class TargetHalf implements WireReader {
   #relieve(): void {
     if (!this.#paused || this.#conversation.ended) return;
     if (this.#conversation.toClient.heldBytes + this.#rows.heldBytes > heldBytesLow) return;
+    if (this.#buffer.slotsHeld > heldSlotsLow) return;
     this.#paused = false;
     if (!this.#waiting) this.#conversation.targetWire.resume();
   }
 }
-

@@ -16,16 +16,9 @@ import type { Shape } from './prepared.ts';
 import { rowSourceOf } from './rowSource.ts';
 import type { StatementRun } from './statementRun.ts';
 import { Backend, clientFault, targetFault, TransactionStatus, WireFault } from './wire.ts';
-import {
-  commandRows,
-  readCopyResponse,
-  readDiagnostic,
-  readNotification,
-  readParameterStatus,
-  readReadyForQuery,
-  readRowDescription,
-} from './wireBackend.ts';
-import { errorResponse, notificationResponse } from './wireToClient.ts';
+import { commandRows, readCopyResponse, readDiagnostic, readReadyForQuery, readRowDescription } from './wireBackend.ts';
+import { answeredText, relayNotice, relayNotification, relayParameterStatus } from './targetNotices.ts';
+import type { Relayed } from './targetNotices.ts';
 
 /** What becomes of a message: it passes, it is swallowed, these bytes go in its place, or nothing goes on until a wait ends. */
 export type Fate = 'pass' | 'swallow' | 'wait' | Uint8Array;
@@ -40,6 +33,8 @@ export class TargetMessages {
   #copyOut = false;
   /** Told after each ReadyForQuery. */
   onReady: () => void = () => {};
+  /** Told after each read from the target, when fewer answers may be owed. */
+  onAnswered: () => void = () => {};
   /** Told when the target has taken what was held for it. */
   onTargetDrained: () => void = () => {};
 
@@ -77,7 +72,11 @@ export class TargetMessages {
     } else {
       // A result that goes on under a newer policy or catalog is planned anew from the shape that it came with.
       if (front.portal === null && run.shape === null) return undefined;
-      const planned = this.#plan(front, run, front.portal === null ? (run.shape ?? []) : this.#conversation.masks.shapeOf(front.portal, run));
+      const planned = this.#plan(
+        front,
+        run,
+        front.portal === null ? (run.shape ?? []) : this.#conversation.masks.shapeOf(front.portal, run),
+      );
       if (planned === 'wait') return 'wait';
       run.plan = planned;
     }
@@ -147,7 +146,7 @@ export class TargetMessages {
       case Backend.ErrorResponse:
         return this.#errorResponse(bytes, body, end);
       case Backend.NoticeResponse:
-        return this.#conversation.masks.active ? this.#scrubbed(frame.type, bytes, body, end) : 'pass';
+        return this.#relayed(relayNotice(this.#conversation, bytes, body, end));
       case Backend.ReadyForQuery:
         return this.#readyForQuery(bytes, body, end);
       case Backend.CopyInResponse:
@@ -157,9 +156,9 @@ export class TargetMessages {
       case Backend.CopyDone:
         return this.#copyOut ? 'pass' : this.#violation('CopyDone without COPY');
       case Backend.ParameterStatus:
-        return this.#parameterStatus(bytes, body, end);
+        return this.#relayed(relayParameterStatus(this.#conversation, bytes, body, end));
       case Backend.NotificationResponse:
-        return this.#notification(bytes, body, end);
+        return this.#relayed(relayNotification(this.#conversation, bytes, body, end));
       default:
         // CopyBothResponse, FunctionCallResponse, Authentication, ...: nothing that a session of this gate asks for.
         return this.#violation(`message type ${frame.type} has no place here`);
@@ -206,7 +205,9 @@ export class TargetMessages {
   }
 
   #misnamed(): Fate {
-    this.#conversation.fail(clientFault('a name means another statement to the target than the messages before it said'));
+    this.#conversation.fail(
+      clientFault('a name means another statement to the target than the messages before it said'),
+    );
     return 'swallow';
   }
 
@@ -225,24 +226,27 @@ export class TargetMessages {
       const { run } = front;
       if (run === null) return this.#violation('rows for a refused statement');
       if (!conversation.masks.active) {
-        run.plan = null;
-        run.planned = true;
-        run.planVersion = conversation.masks.version;
+        run.usePlan(null, conversation.masks.version);
         return 'pass';
       }
       const shape = readRowDescription(bytes, body, end);
       if (shape instanceof WireFault) return this.#violation(shape.detail);
       const planned = this.#plan(front, run, shape);
       if (planned === 'wait') return 'wait';
-      run.plan = planned;
       run.shape = shape;
-      run.planned = true;
-      run.planVersion = conversation.masks.version;
+      run.usePlan(planned, conversation.masks.version);
       return 'pass';
     }
-    // A prepared statement cannot change the shape of its rows without an error, so one reading is enough.
-    const known = front.portal?.shape() ?? null;
-    if (known !== null) return this.#described(known);
+    // As long as names mean the same, a prepared statement has the same rows, so one reading is enough.
+    const { portal } = front;
+    if (
+      portal !== null &&
+      !isIndirect(portal.prepared.statement) &&
+      !conversation.masks.mayHaveChanged(portal.prepared)
+    ) {
+      const known = portal.shape();
+      if (known !== null) return this.#described(known);
+    }
     const shape = conversation.masks.active ? readRowDescription(bytes, body, end) : noShape;
     if (shape instanceof WireFault) return this.#violation(shape.detail);
     return this.#described(shape);
@@ -335,13 +339,12 @@ export class TargetMessages {
     if (refusal !== null) return refusal.response;
     if (own) return 'swallow';
     if (!conversation.masks.active) return 'pass';
-    return conversation.masks.scrub(Backend.ErrorResponse, fields, statementText(front));
+    return conversation.masks.scrub(Backend.ErrorResponse, fields, answeredText(front));
   }
 
-  #scrubbed(type: number, bytes: Uint8Array, body: number, end: number): Fate {
-    const fields = readDiagnostic(bytes, body, end);
-    if (fields instanceof WireFault) return this.#violation(fields.detail);
-    return this.#conversation.masks.scrub(type, fields, statementText(this.#conversation.expected.front));
+  /** What became of a message that can come at any time. */
+  #relayed(outcome: Relayed): Fate {
+    return outcome instanceof WireFault ? this.#violation(outcome.detail) : outcome;
   }
 
   #readyForQuery(bytes: Uint8Array, body: number, end: number): Fate {
@@ -357,7 +360,7 @@ export class TargetMessages {
     this.#copyOut = false;
     if (front.run !== null) conversation.finish(front.run, 'complete');
     if (conversation.expected.length === 0) conversation.copyEndsAhead = 0;
-    if (status === TransactionStatus.idle) this.#endTransaction();
+    if (status === TransactionStatus.idle) conversation.endTransaction();
     conversation.masks.onReady();
     if (conversation.expected.length === 0) conversation.endChange();
     if (front.own) {
@@ -366,23 +369,6 @@ export class TargetMessages {
     }
     this.onReady();
     return 'pass';
-  }
-
-  /** Portals end with their transaction, except cursors WITH HOLD; changes of the schema can now be seen by others. */
-  #endTransaction(): void {
-    const conversation = this.#conversation;
-    conversation.heldPortals.deleteIf((portal) => !portal.holdable);
-    // Portals that the client has bound ahead belong to the next transaction.
-    if (conversation.expected.length === 0) {
-      conversation.portals.deleteIf((portal) => {
-        if (portal.holdable) return false;
-        if (portal.run !== null) conversation.finish(portal.run, 'closed');
-        return true;
-      });
-    }
-    if (!conversation.schemaTouched) return;
-    conversation.schemaTouched = false;
-    conversation.schemaChanged();
   }
 
   #copyInResponse(): Fate {
@@ -401,45 +387,17 @@ export class TargetMessages {
     if (response instanceof WireFault) return this.#violation(response.detail);
     const run = this.run;
     if (run === null) return this.#violation('CopyOutResponse that nobody asked for');
-    if (conversation.masks.active) {
-      const planned = conversation.masks.planCopy(run, response);
-      if (planned === 'refresh') {
-        this.#until = conversation.masks.refresh();
-        return 'wait';
-      }
-      if (planned !== null && 'code' in planned) {
-        conversation.fail(planned);
-        return 'swallow';
-      }
-      run.plan = planned;
-    } else run.plan = null;
-    run.planned = true;
-    run.planVersion = conversation.masks.version;
+    const planned = conversation.masks.active ? conversation.masks.planCopy(run, response) : null;
+    if (planned === 'refresh') {
+      this.#until = conversation.masks.refresh();
+      return 'wait';
+    }
+    if (planned !== null && 'code' in planned) {
+      conversation.fail(planned);
+      return 'swallow';
+    }
+    run.usePlan(planned, conversation.masks.version);
     this.#copyOut = true;
     return 'pass';
   }
-
-  #notification(bytes: Uint8Array, body: number, end: number): Fate {
-    if (!this.#conversation.masks.active) return 'pass';
-    const notification = readNotification(bytes, body, end);
-    if (notification instanceof WireFault) return this.#violation(notification.detail);
-    const masked = this.#conversation.masks.maskText(bytes, notification.payloadStart, notification.payloadEnd);
-    return masked === null ? 'pass' : notificationResponse(notification.processId, notification.channel, masked);
-  }
-
-  #parameterStatus(bytes: Uint8Array, body: number, end: number): Fate {
-    const status = readParameterStatus(bytes, body, end);
-    if (status instanceof WireFault) return this.#violation(status.detail);
-    const fault = this.#conversation.masks.onParameter(status.name, status.value);
-    if (fault === null) return 'pass';
-    this.#conversation.close(fault.code, errorResponse(fault.code));
-    return 'swallow';
-  }
-}
-
-/** The text that the target is answering, for telling its own words from data; null if several could be meant. */
-function statementText(front: Expected | null): string | null {
-  const run = front?.run ?? null;
-  if (run !== null) return run.statements.length === 1 ? run.statements[0].text : null;
-  return front?.statement?.statement?.text ?? null;
 }

@@ -26,7 +26,7 @@ export type OwnRow = (values: readonly (string | null)[]) => void;
 
 /** Reads whole DataRows in [start, end) and hands their values on. False if one is malformed. */
 export function takeOwnRow(bytes: Uint8Array, start: number, end: number, onRow: OwnRow): boolean {
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const next = at + 1 + i32(bytes, at + 1);
     const values = readTextRow(bytes, at + 5, next);
     if (values === null) return false;
