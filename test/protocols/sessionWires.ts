@@ -196,7 +196,7 @@ export class World {
     const set = policySet(options.policy);
     const verifier = formatVerifier(await makeVerifier(password, salt));
     const world = new World(options, set.forSession(alice, target.info), verifier, await loginBytes());
-    await this.#protocol.prepare();
+    await world.#protocol.prepare();
     // The first session reads the catalog; what comes after is the same every time.
     await world.run(Buffer.alloc(0), [], []);
     return world;

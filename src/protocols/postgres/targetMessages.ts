@@ -67,21 +67,16 @@ export class TargetMessages {
       return undefined;
     }
     if (run.planned && run.planVersion === this.#conversation.masks.version) return run.plan;
-    if (!this.#conversation.masks.active) {
-      run.plan = null;
-    } else {
+    const { masks } = this.#conversation;
+    if (!masks.active) run.usePlan(null, masks.version);
+    else {
       // A result that goes on under a newer policy or catalog is planned anew from the shape that it came with.
       if (front.portal === null && run.shape === null) return undefined;
-      const planned = this.#plan(
-        front,
-        run,
-        front.portal === null ? (run.shape ?? []) : this.#conversation.masks.shapeOf(front.portal, run),
-      );
+      const shape = front.portal === null ? (run.shape ?? []) : masks.shapeOf(front.portal, run);
+      const planned = this.#plan(front, run, shape);
       if (planned === 'wait') return 'wait';
-      run.plan = planned;
+      run.usePlan(planned, masks.version);
     }
-    run.planned = true;
-    run.planVersion = this.#conversation.masks.version;
     return run.plan;
   }
 
