@@ -3,7 +3,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
-import { cstring, int16, int32, message, query, RawClient, rowsOf } from '../support/rawPostgres.ts';
+import {
+  bind,
+  cstring,
+  execute,
+  int16,
+  int32,
+  message,
+  parse,
+  query,
+  RawClient,
+  rowsOf,
+  sync,
+} from '../support/rawPostgres.ts';
 import {
   authenticationOk,
   bindComplete,
@@ -13,6 +25,8 @@ import {
   customers,
   dataRow,
   diagnostic,
+  noData,
+  parameterDescription,
   parameterStatus,
   parseComplete,
   ready,
@@ -65,6 +79,7 @@ const lies: readonly (readonly [what: string, answer: Buffer, code: string | nul
   ],
   ['a negative value', all([described, message('D', int16(2), int32(-7), int32(-1)), end]), 'BG_TARGET_PROTOCOL'],
   ['a description of -1 columns', all([message('T', int16(-1)), row, end]), 'BG_TARGET_PROTOCOL'],
+  ['rows of columns that were not described', all([message('T', int16(0)), row, end]), 'BG_TARGET_PROTOCOL'],
   ['a description that ends early', all([message('T', int16(2), cstring('id')), row, end]), 'BG_TARGET_PROTOCOL'],
   ['a description of two megabytes', all([Buffer.from('T'), int32(2 << 20)]), 'BG_TARGET_PROTOCOL'],
   ['an error of a gigabyte', all([Buffer.from('E'), int32(1 << 30)]), 'BG_TARGET_PROTOCOL'],
@@ -118,6 +133,27 @@ test('lies in answer to a query on a connection with masks', async (context) => 
     assert.deepEqual(rowsOf(await good.ask([query('select id, ssn from customers')])), [['1', '[redacted]']], what);
   }
   await assertNoLeak(gate, 1);
+});
+
+test('rows after the target has said that there are none', async (context) => {
+  const endings = new Endings(context);
+  const answer: Answer = ({ type }) => {
+    const answers: Record<string, Buffer> = {
+      P: parseComplete,
+      D: all([parameterDescription(), noData]),
+      B: bindComplete,
+      E: all([row, complete('SELECT 1')]),
+      S: ready(),
+    };
+    return answers[type] ?? null;
+  };
+  const gate = await openGate(endings, { target: await openFakeServer(endings, { answer }), policy: masked });
+  const client = await logIn(gate);
+  client.send(parse('', 'select id, ssn from customers'), bind('', ''), execute(''), sync);
+  const said = await client.untilClosed();
+  assert.ok(!all(said.map(({ body }) => body)).includes(canary), 'a value got out');
+  assert.match(lastError(said).text, /BG_TARGET_PROTOCOL/);
+  await assertNoLeak(gate);
 });
 
 test('a target that dies in the middle of a row', async (context) => {

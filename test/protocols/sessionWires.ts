@@ -4,7 +4,7 @@
  */
 import type { Fault } from '../../src/errors.ts';
 import { Slab } from '../../src/bytes/slab.ts';
-import type { Identity, MaskRules } from '../../src/facts.ts';
+import type { Identity } from '../../src/facts.ts';
 import { GateMasker } from '../../src/gateway/masker.ts';
 import { openLanes } from '../../src/lanes/lanes.ts';
 import type { KernelResult, MaskPlan } from '../../src/masking/plan.ts';
@@ -196,14 +196,14 @@ export class World {
     const set = policySet(options.policy);
     const verifier = formatVerifier(await makeVerifier(password, salt));
     const world = new World(options, set.forSession(alice, target.info), verifier, await loginBytes());
-    await world.#protocol.prepare();
-    // The first session reads the catalog; what comes after is the same every time.
-    await world.run(Buffer.alloc(0), [], []);
+    await world.#prepare();
     return world;
   }
 
-  get masks(): MaskRules {
-    return this.#policy.masks;
+  /** The first session reads the catalog; what comes after is the same every time. */
+  async #prepare(): Promise<void> {
+    await this.#protocol.prepare();
+    await this.run(Buffer.alloc(0), [], []);
   }
 
   /**

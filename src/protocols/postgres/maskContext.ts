@@ -15,7 +15,7 @@ import { lineageOf } from './lineage.ts';
 import type { Lineage } from './lineage.ts';
 import { columnMasks } from './maskIndex.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
-import { buildMaskPlan, shapeOfLineage } from './maskPlan.ts';
+import { buildMaskPlan, emptyRows, shapeOfLineage } from './maskPlan.ts';
 import type { ShapeColumn } from './maskPlan.ts';
 import { doubtedCatalog } from './catalogDoubted.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
@@ -299,7 +299,7 @@ export class MaskContext {
     rowFormat: RowFormat,
     copy: CopyOptions | null,
   ): Planned {
-    if (shape.length === 0) return null;
+    if (shape.length === 0) return rowFormat === 'data_row' ? emptyRows : null;
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
     const result = buildMaskPlan({

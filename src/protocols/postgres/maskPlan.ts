@@ -63,6 +63,18 @@ export type MaskPlanResult =
 
 let lastPlanId = 0;
 
+/** For rows that were described as having no columns, or not to come at all: rows that do have columns are refused. */
+export const emptyRows: MaskPlan = {
+  id: ++lastPlanId,
+  rowFormat: 'data_row',
+  copy: null,
+  encoding: 'utf8',
+  columns: [],
+  detectors: [],
+  customDetectors: [],
+  hashKey: new Uint8Array(32),
+};
+
 export function buildMaskPlan(input: MaskPlanInput): MaskPlanResult {
   const decided = decideColumns(input);
   if (decided === null) return { kind: 'needs_catalog' };
