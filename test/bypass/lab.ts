@@ -7,6 +7,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Client } from 'pg';
 import { loadSampleShop } from '../../src/demo/sampleShop.ts';
 import type { PostgresServer } from '../support/postgres.ts';
@@ -43,6 +44,10 @@ create role gate login password 'gate';
 grant select, insert, update, delete on all tables in schema public to gate;
 grant create on database shop to gate;
 grant create on schema public to gate;
+create role deputy in role pg_read_all_data;
+grant deputy to gate;
+create schema deputy;
+grant all on schema deputy to gate;
 `;
 
 export async function openLab(): Promise<Lab> {
@@ -138,9 +143,15 @@ function fragmentsOf(canary: string): [string, string][] {
 export type Step = string | readonly Uint8Array[];
 
 /** Sends a step and returns all answers up to its last ReadyForQuery, or up to the end of the connection. */
-export async function send(client: RawClient, step: Step): Promise<RawMessage[]> {
+export async function send(client: RawClient, step: Step, cut = false): Promise<RawMessage[]> {
   const messages = typeof step === 'string' ? [query(step)] : step;
-  client.send(...messages);
+  if (!cut) client.send(...messages);
+  else {
+    for (const byte of Buffer.concat(messages)) {
+      client.send(Buffer.of(byte));
+      await setImmediate();
+    }
+  }
   let owed = messages.filter((one) => one[0] === 0x51 || one[0] === 0x53).length;
   const answers: RawMessage[] = [];
   while (owed > 0) {

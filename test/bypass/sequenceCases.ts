@@ -11,11 +11,14 @@ export interface Sequence {
   readonly steps: readonly Step[];
   /** Run as twin: the same steps with `evil` and `good` exchanged for two harmless views; a text that must come back. */
   readonly shows?: string;
+  /** Each byte of the last step is sent by itself. */
+  readonly cut?: boolean;
   /** Steps of a second session, run when the first one has sent its step of this index, and awaited after the last. */
   readonly other?: { readonly after: number; readonly steps: readonly Step[] };
 }
 
-const slices = 'select a, left(a, 9) as b from v';
+/** No column of it has an origin, so that nothing but the lineage tells where it comes from. */
+const slices = 'select left(a, 9) as b from v';
 
 export const sequences: readonly Sequence[] = [
   {
@@ -30,7 +33,7 @@ export const sequences: readonly Sequence[] = [
   },
   {
     name: 'search_path changed by set_config within one simple query',
-    steps: ['set search_path = $s_good', `select set_config('search_path', '$s_evil', false); ${slices}`],
+    steps: ['set search_path = $s_good', `select set_config('search_path', '$s_evil', false); ${slices}`, slices],
     shows: 'harmless',
   },
   {
@@ -66,7 +69,7 @@ export const sequences: readonly Sequence[] = [
   },
   {
     name: 'search_path taken back by a rollback, in one simple query',
-    steps: ['set search_path = $s_evil', 'begin; set search_path = $s_good', `rollback; ${slices}`],
+    steps: ['set search_path = $s_evil', 'begin; set search_path = $s_good', `rollback; ${slices}`, slices],
     shows: 'harmless',
   },
   {
@@ -75,8 +78,18 @@ export const sequences: readonly Sequence[] = [
     shows: 'harmless',
   },
   {
-    name: 'search_path reset by DISCARD ALL',
-    steps: ['set search_path = $s_evil', 'reset search_path', slices.replace('from v', 'from $s_evil.v')],
+    name: 'search_path taken back by an error',
+    steps: [
+      'set search_path = $s_evil',
+      'set search_path = $s_good; select 1/0',
+      slices,
+      [query('set search_path = $s_good; select 1/0'), query(slices)],
+    ],
+    shows: 'harmless',
+  },
+  {
+    name: 'search_path reset',
+    steps: ['set search_path = $s_evil', `reset search_path; ${slices}`, slices.replace('from v', 'from $s_evil.v')],
     shows: 'harmless',
   },
   {
@@ -461,6 +474,30 @@ export const sequences: readonly Sequence[] = [
     // No `shows`: the gate cannot know the names' meaning here, so harmless expressions are redacted too.
   },
   {
+    name: 'another role, whose own schema stands in front',
+    steps: [
+      'create view deputy.$s_v as select a from $s_evil.v; create view $s_good.$s_v as select a from $s_good.v',
+      'set search_path = "$user", $s_good',
+      'select left(a, 9) from $s_v',
+      'set role deputy; select left(a, 9) from $s_v',
+      'select left(a, 9) from $s_v',
+      'copy (select left(a, 9) from $s_v) to stdout',
+      'begin; set role none',
+      'rollback; select left(a, 9) from $s_v',
+      'select left(a, 9) from $s_v',
+      "select set_config('role', 'deputy', false)",
+      'select left(a, 9) from $s_v',
+      'set role deputy; select 1/0',
+      'select left(a, 9) from $s_v',
+      'reset role',
+      'select left(a, 9) from $s_v',
+      'discard all',
+      'set search_path = "$user", $s_good',
+      'select left(a, 9) from $s_v',
+    ],
+    shows: 'harmless',
+  },
+  {
     name: 'another client encoding in mid-session',
     steps: [
       "set client_encoding = 'LATIN1'; select a, left(a, 9) from $s_evil.v",
@@ -479,6 +516,99 @@ export const sequences: readonly Sequence[] = [
   {
     name: 'an encoding whose trail bytes look like quotes',
     steps: [`set client_encoding = 'SJIS'; select left(a, 9) from $s_evil.v`, 'select left(a, 9) from $s_evil.v'],
+  },
+  {
+    name: 'a temporary view in front of a view, without a path that names it',
+    steps: [
+      'set search_path = $s_good',
+      slices,
+      'create temp view v as select a from $s_evil.v',
+      slices,
+      [parse('s', slices), bind('', 's'), execute(''), sync],
+      `begin; set local search_path = pg_catalog, $s_good, pg_temp; ${slices}`,
+      'rollback',
+    ],
+  },
+  {
+    name: 'a function of the name of a built-in one, in front of it',
+    steps: [
+      "create function $s_evil.now() returns text language sql as 'select left(a, 9) from $s_evil.v limit 1'",
+      'select now()',
+      "select set_config('search_path', '$s_evil, pg_catalog', false); select now()",
+      'select now(), count(*)',
+      'set search_path = $s_evil, pg_catalog; select now()',
+      'begin; create view $s_good.x as select 1; select now()',
+      'rollback',
+    ],
+  },
+  {
+    name: 'an overload of a built-in function, made and called at once',
+    steps: [
+      'select left(1.5::text, 3)',
+      "begin; create function public.left(numeric, numeric) returns text language sql as 'select left(a, 9) from $s_evil.v limit 1'; select left(1.5, 1.5)",
+      'select left(1.5, 1.5)',
+      'rollback',
+    ],
+  },
+  {
+    name: 'a set operation made and called at once under a name of the server',
+    steps: [
+      "begin; create function public.f(int) returns text language sql as 'select left(a, 9) from $s_evil.v limit 1'; create operator public.@@@ (rightarg = int, function = public.f); select @@@ 1, f(1)",
+      'select @@@ 1',
+      'rollback',
+    ],
+  },
+  {
+    name: 'pipelined transactions that put a view up and take it back',
+    steps: [
+      'create view $s_good.w as select * from $s_good.v',
+      'select left(a, 9) from $s_good.w',
+      [
+        query('begin; create or replace view $s_good.w as select * from $s_evil.v'),
+        query('select left(a, 9) from $s_good.w'),
+        query('rollback'),
+        query('create or replace view $s_good.w as select * from $s_evil.v'),
+        query('select left(a, 9) from $s_good.w'),
+        query('create or replace view $s_good.w as select * from $s_good.v'),
+        query('select left(a, 9) from $s_good.w'),
+      ],
+      'select left(a, 9) from $s_good.w',
+    ],
+    shows: 'harmless',
+  },
+  {
+    name: 'a held cursor over a direct column, read after everything around it has changed',
+    steps: [
+      'begin; declare c scroll cursor with hold for select a from $s_evil.v',
+      'commit',
+      'set search_path = $s_good',
+      'create or replace view $s_evil.v as select a from $s_good.v',
+      'fetch 2 from c',
+      'discard temp',
+      [parse('', 'fetch backward all from c'), bind('', ''), execute(''), sync],
+      [execute('c'), sync],
+      'close c',
+    ],
+  },
+  {
+    name: 'a column renamed before it is read',
+    steps: [
+      'create table $s_good.customers as select id, ssn from customers where false',
+      'begin; create view $s_good.r (renamed) as select ssn from customers; select renamed from $s_good.r; select left(renamed, 9) from $s_good.r',
+      'select renamed from $s_good.r order by 1',
+      'commit',
+      'select renamed from $s_good.r order by 1',
+      'select left(renamed, 9) from $s_good.r',
+    ],
+  },
+  {
+    name: 'messages cut at every byte',
+    steps: [
+      'set search_path = $s_evil',
+      [parse('', slices), bind('', '', [], [1]), describe('P', ''), execute('', 1), execute('', 0), sync],
+    ],
+    cut: true,
+    shows: 'harmless',
   },
   {
     name: 'FunctionCall',

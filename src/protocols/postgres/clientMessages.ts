@@ -221,6 +221,8 @@ export class ClientMessages {
     // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
     entry.run = portal.run !== null && !portal.run.ended ? portal.run : this.#begin(statements, decision);
     if (portal.run === null && portal.described === null && conversation.masks.active) this.#describePortal(portal);
+    // It may have been bound long ago.
+    if (entry.run.changesNames) conversation.beginChange();
     conversation.expect(entry);
     this.#command(decision.permit, bytes, start, end);
   }

@@ -56,8 +56,10 @@ export class Conversation {
   copyEndsAhead = 0;
   /** The target reports changes of search_path by itself (PostgreSQL 18). */
   reportsPath = false;
-  /** A setting on which name resolution hangs was changed in this session. */
+  /** A setting on which name resolution hangs was changed in the current transaction. */
   pathTouched = false;
+  /** The role was changed in the current transaction. */
+  roleTouched = false;
   /** The schema was changed in the current transaction. */
   schemaTouched = false;
   /** What was sent may change the schema before it is answered; other sessions are kept from trusting theirs. */
@@ -134,12 +136,24 @@ export class Conversation {
   started(run: StatementRun, decision: Decision): void {
     this.#open.add(run);
     run.epoch = this.masks.epoch;
-    if (this.schemaTouched || run.statements.some(changesNames)) {
-      if (!this.changing) this.masks.beginChange();
-      this.changing = true;
-    }
+    run.changesNames = run.statements.some(changesNames);
+    if (run.changesNames) this.masks.changesAhead++;
+    if (this.schemaTouched || run.changesNames) this.beginChange();
     if (decision.outcome === 'allow') this.counters.statementsAllowed++;
     if (decision.observed.length > 0) this.counters.statementsObserved++;
+  }
+
+  /** An error or the end of a transaction may take back what it had set. */
+  takeBackSettings(): void {
+    if (this.roleTouched) this.masks.onRole(null);
+    else if (this.pathTouched) this.masks.forgetPath();
+  }
+
+  /** From here on the target may commit a change of the schema at any moment. */
+  beginChange(): void {
+    if (this.changing) return;
+    this.changing = true;
+    this.masks.beginChange();
   }
 
   /** All that was sent is answered, and with it every change of the schema, unless its transaction is still open. */
@@ -167,6 +181,8 @@ export class Conversation {
         return true;
       });
     }
+    this.pathTouched = false;
+    this.roleTouched = false;
     if (!this.schemaTouched) return;
     this.schemaTouched = false;
     this.schemaChanged();
@@ -177,6 +193,7 @@ export class Conversation {
     if (run.ended) return;
     run.ended = true;
     this.#open.delete(run);
+    if (run.changesNames) this.masks.changesAhead--;
     this.counters.rows += run.entry.rows;
     this.counters.maskedValues += run.entry.masked;
     if (run.entry.sqlstate !== null) this.counters.statementsFailed++;

@@ -11,6 +11,7 @@ import { nameKeyOfText } from './wireText.ts';
 /** Settings on which the meaning of unqualified names hangs. */
 const pathSettings = new Set(['search_path', 'role', 'session_authorization']);
 const noFormats = new Int8Array(0);
+const endsOrTakesBack = /^(?:commit|rollback|prepare)/;
 
 export function applyEffects(conversation: Conversation, statement: AnalyzedStatement, run: StatementRun): void {
   const effect = statement.session;
@@ -45,8 +46,8 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       }
       break;
     case 'transaction':
-      // A rollback takes back what SET had changed, so the path may be another one now.
-      if (effect.command.startsWith('rollback') && conversation.pathTouched) conversation.masks.forgetPath();
+      // A rollback takes back what SET had changed, and any end of a transaction what SET LOCAL had.
+      if (endsOrTakesBack.test(effect.command)) conversation.takeBackSettings();
       break;
     default:
       break;
@@ -57,6 +58,12 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
   const touchesPath = statement.settings.some(({ name }) => name === null || pathSettings.has(name));
   if (touchesPath || statement.opaque.length > 0) {
     conversation.pathTouched = true;
+    const role = roleSetBy(statement);
+    if (role !== undefined) {
+      conversation.roleTouched = true;
+      conversation.masks.onRole(role);
+      return;
+    }
     // A report comes only with the next ReadyForQuery, and other statements may be run before.
     const path = pathSetBy(statement);
     if (path === null) conversation.masks.forgetPath();
@@ -74,6 +81,19 @@ function takeAway<Value>(held: Names<Value>, ahead: Names<Value>, name: string |
   const key = nameKeyOfText(name);
   if (ahead.get(key) === held.get(key)) ahead.delete(key);
   held.delete(key);
+}
+
+/** The role that a statement sets; null: not known; undefined: the role stays. */
+function roleSetBy(statement: AnalyzedStatement): string | null | undefined {
+  if (!statement.settings.some(({ name }) => name === null || name === 'role' || name === 'session_authorization')) {
+    return undefined;
+  }
+  const { session } = statement;
+  if (session.kind === 'discard') return session.target === 'all' ? 'none' : undefined;
+  const set = unwrap(statement.ast, 'VariableSetStmt');
+  if (set?.kind === 'VAR_RESET_ALL') return undefined;
+  if (set?.name !== 'role' || set.is_local === true) return null;
+  return set.kind === 'VAR_SET_VALUE' ? stringConstant(list(set.args)[0]) : 'none';
 }
 
 /** The path that `SET search_path = ..` gives, in the form in which the server shows it; null for anything else. */

@@ -46,7 +46,10 @@ const unknownPath: SearchPath = Object.freeze({ schemas: ['pg_catalog'], temp: n
 export class MaskContext {
   readonly #services: Services;
   readonly #catalog: CatalogSource;
-  readonly #role: string;
+  /** Role that the session logged in with. */
+  readonly #login: string;
+  /** The role in force, which `"$user"` in a path means; null: not known. */
+  #role: string | null;
   #rules: MaskRules;
   #index: ColumnMaskIndex | null = null;
   #indexOf: { readonly catalog: number; readonly rules: MaskRules } | null = null;
@@ -58,6 +61,8 @@ export class MaskContext {
   #pathSerial = 0;
   /** Raised by every change of the schema in this session. */
   #schemaSerial = 0;
+  /** The setting behind `#path`. */
+  #pathSetting: string | null = null;
   /** The path that the target reported last, if it reports at all. */
   #reportedPath: string | null = null;
   /** The schema was changed in a transaction that is still open: what the gate can read of it is not what the session sees. */
@@ -66,12 +71,15 @@ export class MaskContext {
   /** The catalog was read again for the shape that is planned now. */
   #fresh = false;
   version = 0;
+  /** Runs of this session that were sent, have not ended, and may change what names mean. */
+  changesAhead = 0;
   /** Whether any mask rule applies to this session. */
   active = false;
 
   constructor(services: Services, catalog: CatalogSource, role: string, rules: MaskRules) {
     this.#services = services;
     this.#catalog = catalog;
+    this.#login = role;
     this.#role = role;
     this.#rules = rules;
     this.usePolicy(rules);
@@ -86,25 +94,38 @@ export class MaskContext {
 
   /** The search path must be asked for: the target does not report it, and it may have changed. */
   get pathUnknown(): boolean {
-    return this.active && this.#path === null;
+    return this.active && this.#pathSetting === null;
   }
 
   forgetPath(): void {
-    if (this.#path === null) return;
+    if (this.#pathSetting === null) return;
     this.#path = null;
+    this.#pathSetting = null;
     this.#pathSerial++;
     this.version++;
+  }
+
+  /** SET ROLE. `none`: that of the login; null: not known, so that a path with `"$user"` is not known either. */
+  onRole(role: string | null): void {
+    this.#role = role === 'none' ? this.#login : role;
+    this.forgetPath();
   }
 
   onSearchPath(setting: string): void {
-    this.#path = searchPathOf(setting, this.#role, null);
+    const known = this.#role !== null || !setting.includes('$user');
+    this.#path = known ? searchPathOf(setting, this.#role ?? '', null) : null;
+    this.#pathSetting = setting;
     this.#pathSerial++;
     this.version++;
   }
 
-  /** ReadyForQuery: what the target has reported by now is so (it reports changed settings right before). */
+  /**
+   * ReadyForQuery: what the target has reported by now is so. It reports changed settings right before, and says nothing of
+   * one that was set and taken back since.
+   */
   onReady(): void {
-    if (this.#path === null && this.#reportedPath !== null) this.onSearchPath(this.#reportedPath);
+    const reported = this.#reportedPath;
+    if (reported !== null && this.#pathSetting !== reported) this.onSearchPath(reported);
   }
 
   /** Two equal texts: every name means the same, as far as this session and its gate can tell. */
@@ -257,7 +278,9 @@ export class MaskContext {
 
   /** Whether the catalog that the gate can read is the one that the target used for `run`. */
   #certain(run: StatementRun): boolean {
-    return !this.#schemaDoubted && run.epoch === this.#catalog.epoch && !this.#othersChange;
+    // A change that was sent behind `run` may be in the catalog before the rows of `run` are judged.
+    const ahead = this.changesAhead - (run.changesNames && !run.ended ? 1 : 0);
+    return !this.#schemaDoubted && ahead === 0 && run.epoch === this.#catalog.epoch && !this.#othersChange;
   }
 
   /** No schema has changed since the portal was opened; a change of search_path does not matter to it. */

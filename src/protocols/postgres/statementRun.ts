@@ -19,6 +19,8 @@ export class StatementRun {
   shape: Shape | null = null;
   /** Epoch of the catalog when it was sent: names may mean something else since, if the epoch is another one by now. */
   epoch = -1;
+  /** See {@link changesNames}. */
+  changesNames = false;
   /** No row of the current statement has been masked yet. */
   firstRange = true;
   ended = false;

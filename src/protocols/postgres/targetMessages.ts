@@ -322,6 +322,7 @@ export class TargetMessages {
     // Anything but the syntax error that was provoked (a shutdown, a timeout) is the target's own to say.
     const refusal = sqlstate === refusedSqlstate ? (front?.refusal ?? null) : null;
     const own = front?.own === true && front.kind === 'query';
+    conversation.takeBackSettings();
     if (front?.run) {
       front.run.entry.sqlstate = sqlstate;
       conversation.finish(front.run, 'error');
