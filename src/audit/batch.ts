@@ -44,6 +44,19 @@ export class Batch {
     this.length += this.buffer.write(text, this.length, 'latin1');
   }
 
+  /** A whole number as decimal digits. */
+  digits(count: number): void {
+    let end = this.length + 1;
+    for (let rest = count; rest >= 10; rest = Math.floor(rest / 10)) end++;
+    this.length = end;
+    let rest = count;
+    do {
+      const tens = Math.floor(rest / 10);
+      this.buffer[--end] = 0x30 + rest - tens * 10;
+      rest = tens;
+    } while (rest > 0);
+  }
+
   bytes(bytes: Buffer): void {
     this.buffer.set(bytes, this.length);
     this.length += bytes.length;

@@ -4,6 +4,8 @@
  *     {"event":"statement","time":..,"id":..,"session":..,"user":..,..,"outcome":..,"rules":..,..,"kind":..,"text":..}
  *     {"event":"result","time":..,"id":..,"rows":..,"bytes":..,"masked":..,"duration_us":..,"sqlstate":..,"ended":..}
  *
+ * (client address, groups and protocol stand once, in `session_open`)
+ *
  * and `file`, `session_open`, `session_close`, `login_refused` and `gap` in between. A `gap` counts what was refused or
  * lost while nothing could be written.
  */
@@ -11,7 +13,7 @@ import nodeFs from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import type { Fault } from '../errors.ts';
 import type { AuditFs, Durability } from './auditFile.ts';
-import { jsonName, jsonText, sessionFragment } from './fragments.ts';
+import { jsonName, jsonText, ownerFragment, sessionFragment } from './fragments.ts';
 import type { DecisionFragment, StatementFragment } from './fragments.ts';
 import { Journal } from './journal.ts';
 import type { JournalStatistics } from './journal.ts';
@@ -48,6 +50,14 @@ const gapBytesMax = 256;
 const headBytesMax = 128;
 const bufferBytesLeast = 1024 * 1024;
 
+const quote = Buffer.from('"');
+const rowsKey = Buffer.from('","rows":');
+const bytesKey = Buffer.from(',"bytes":');
+const maskedKey = Buffer.from(',"masked":');
+const durationKey = Buffer.from(',"duration_us":');
+/** How nearly every result ends. */
+const completed = Buffer.from(',"sqlstate":null,"ended":"complete"}\n');
+
 const nothingDone: ResultFacts = { rows: 0, bytes: 0, masked: 0, durationUs: 0, sqlstate: null, ended: 'not_run' };
 
 export class FileSink implements AuditSink {
@@ -59,6 +69,8 @@ export class FileSink implements AuditSink {
   #nextSession = 1;
   #timeMs = -1;
   #time = '';
+  #headsTime = '';
+  #headsNow: { readonly statement: Buffer; readonly result: Buffer } = { statement: quote, result: quote };
   #lost = 0;
   #lostInGap = 0;
   #gapSince = '';
@@ -103,10 +115,9 @@ export class FileSink implements AuditSink {
 
   openSession(facts: SessionFacts): AuditSession | null {
     const id = `${this.run}.s${this.#nextSession++}`;
-    const fragment = sessionFragment(id, facts);
-    if (!this.#event('session_open', fragment, closeBytesMax)) return null;
+    if (!this.#event('session_open', sessionFragment(id, facts), closeBytesMax)) return null;
     this.#journal.reserve(closeBytesMax);
-    return { id, fragment };
+    return { id, fragment: ownerFragment(id, facts) };
   }
 
   closeSession(session: AuditSession, reason: string): void {
@@ -134,7 +145,9 @@ export class FileSink implements AuditSink {
     const batch = this.#journal.filling;
     const start = batch.length;
     batch.ensure(bytes);
-    batch.ascii(`{"event":"statement","time":"${this.#stamp()}","id":"${this.run}.${id}"`);
+    batch.bytes(this.#heads().statement);
+    batch.digits(id);
+    batch.bytes(quote);
     batch.bytes(session.fragment);
     batch.bytes(decision);
     batch.bytes(statement);
@@ -162,13 +175,28 @@ export class FileSink implements AuditSink {
 
   /** Appends a `result` record into the room that `begin` set aside. */
   #result(id: number, result: ResultFacts): void {
-    const record =
-      `{"event":"result","time":"${this.#stamp()}","id":"${this.run}.${id}","rows":${whole(result.rows)}` +
-      `,"bytes":${whole(result.bytes)},"masked":${whole(result.masked)},"duration_us":${whole(Math.round(result.durationUs))}` +
-      `,"sqlstate":${sqlstateJson(result.sqlstate)},"ended":"${constant(result.ended)}"}\n`;
-    if (record.length > resultBytesMax) throw new Error('a result record exceeds the room set aside for it');
+    const { rows, bytes, masked } = result;
+    const durationUs = Math.round(result.durationUs);
+    // Before anything is appended: half a record would spoil the line behind it.
+    if (!isCount(rows) || !isCount(bytes) || !isCount(masked) || !isCount(durationUs))
+      throw new RangeError('a count in an audit record must be a whole number');
+    const batch = this.#journal.filling;
+    batch.ensure(resultBytesMax);
+    const start = batch.length;
+    batch.bytes(this.#heads().result);
+    batch.digits(id);
+    batch.bytes(rowsKey);
+    batch.digits(rows);
+    batch.bytes(bytesKey);
+    batch.digits(bytes);
+    batch.bytes(maskedKey);
+    batch.digits(masked);
+    batch.bytes(durationKey);
+    batch.digits(durationUs);
+    if (result.sqlstate === null && result.ended === 'complete') batch.bytes(completed);
+    else batch.ascii(`,"sqlstate":${sqlstateJson(result.sqlstate)},"ended":"${constant(result.ended)}"}\n`);
+    if (batch.length - start > resultBytesMax) throw new Error('a result record exceeds the room set aside for it');
     this.#journal.reserve(-resultBytesMax);
-    this.#line(record);
   }
 
   /** Appends an event that nobody waits for, if it fits and leaves `reserve` bytes. */
@@ -212,6 +240,18 @@ export class FileSink implements AuditSink {
     );
   }
 
+  /** Both records of a statement up to its number, made once per millisecond. */
+  #heads(): { readonly statement: Buffer; readonly result: Buffer } {
+    const time = this.#stamp();
+    if (time !== this.#headsTime) {
+      this.#headsTime = time;
+      const head = (event: string): Buffer =>
+        Buffer.from(`{"event":"${event}","time":"${time}","id":"${this.run}.`, 'latin1');
+      this.#headsNow = { statement: head('statement'), result: head('result') };
+    }
+    return this.#headsNow;
+  }
+
   /** UTC, in milliseconds; formatted once per millisecond. */
   #stamp(): string {
     const nowMs = this.#now();
@@ -238,10 +278,8 @@ function jsonNameOrNull(name: string | null): string {
   return name === null ? 'null' : jsonName(name);
 }
 
-function whole(count: number): number {
-  if (!Number.isSafeInteger(count) || count < 0)
-    throw new RangeError('a count in an audit record must be a whole number');
-  return count;
+function isCount(count: number): boolean {
+  return Number.isSafeInteger(count) && count >= 0;
 }
 
 function rethrow(error: unknown): void {

@@ -69,12 +69,18 @@ export function decisionFragment(
   return Buffer.from(json, 'utf8') as DecisionFragment;
 }
 
-/** Who, from where, to what; `id` is the sink's own and needs no escapes. */
+/** Who, from where, to what, for the record that opens a session; `id` is the sink's own and needs no escapes. */
 export function sessionFragment(id: string, facts: SessionFacts): Buffer {
+  const rest =
+    `,"groups":${jsonNames(facts.groups, groupsMax)},"protocol":${jsonName(facts.protocol)}` +
+    `,"client":${jsonName(facts.clientAddress)}`;
+  return Buffer.concat([ownerFragment(id, facts), Buffer.from(rest, 'utf8')]);
+}
+
+/** What every statement of the session repeats; the rest stands in the record that opened it. */
+export function ownerFragment(id: string, facts: Pick<SessionFacts, 'user' | 'connection'>): Buffer {
   return Buffer.from(
-    `,"session":"${id}","user":${jsonName(facts.user)},"groups":${jsonNames(facts.groups, groupsMax)}` +
-      `,"connection":${jsonName(facts.connection)},"protocol":${jsonName(facts.protocol)}` +
-      `,"client":${jsonName(facts.clientAddress)}`,
+    `,"session":"${id}","user":${jsonName(facts.user)},"connection":${jsonName(facts.connection)}`,
     'utf8',
   );
 }

@@ -41,6 +41,12 @@ export class RecordedStatement {
   }
 }
 
+interface RecordedDecision {
+  readonly of: Decision;
+  readonly masks: readonly RuleId[];
+  readonly fragment: DecisionFragment;
+}
+
 interface Question {
   /** Answered once the first so many statements of this session are settled. */
   readonly begun: number;
@@ -55,10 +61,10 @@ const statementFragments = new WeakMap<RecordedText, StatementFragment>();
 export class SessionRecorder {
   readonly #sink: AuditSink;
   readonly #facts: SessionAuditFacts;
-  readonly #decisions = new WeakMap<
-    Decision,
-    { readonly masks: readonly RuleId[]; readonly fragment: DecisionFragment }
-  >();
+  readonly #decisions = new WeakMap<Decision, RecordedDecision>();
+  // A session mostly repeats itself.
+  #lastStatement: { readonly of: RecordedText; readonly fragment: StatementFragment } | null = null;
+  #lastDecision: RecordedDecision | null = null;
   #session: AuditSession | null = null;
   #begun = 0;
   #settled = 0;
@@ -144,7 +150,7 @@ export class SessionRecorder {
 
   #advance(): void {
     while (this.#pending.length > 0 && this.#pending[0].settled) {
-      const entry = this.#pending.shift();
+      const entry = takeFirst(this.#pending);
       if (entry === undefined) break;
       this.#settled++;
       this.#fault ??= entry.fault;
@@ -156,7 +162,7 @@ export class SessionRecorder {
 
   #answer(): void {
     while (this.#questions.length > 0 && this.#questions[0].begun <= this.#settled) {
-      const question = this.#questions.shift();
+      const question = takeFirst(this.#questions);
       const fault = this.#fault;
       this.#fault = null;
       question?.answer(fault);
@@ -205,18 +211,30 @@ export class SessionRecorder {
   }
 
   #statement(statement: RecordedText): StatementFragment {
-    const known = statementFragments.get(statement);
-    if (known !== undefined) return known;
-    const fragment = statementFragment(statement);
-    statementFragments.set(statement, fragment);
+    if (this.#lastStatement?.of === statement) return this.#lastStatement.fragment;
+    let fragment = statementFragments.get(statement);
+    if (fragment === undefined) {
+      fragment = statementFragment(statement);
+      statementFragments.set(statement, fragment);
+    }
+    this.#lastStatement = { of: statement, fragment };
     return fragment;
   }
 
   #decision(decision: Decision, masks: readonly RuleId[]): DecisionFragment {
-    const known = this.#decisions.get(decision);
-    if (known !== undefined && known.masks === masks) return known.fragment;
-    const fragment = decisionFragment(decision, masks);
-    this.#decisions.set(decision, { masks, fragment });
-    return fragment;
+    const last = this.#lastDecision;
+    if (last !== null && last.of === decision && last.masks === masks) return last.fragment;
+    let known = this.#decisions.get(decision);
+    if (known === undefined || known.masks !== masks) {
+      known = { of: decision, masks, fragment: decisionFragment(decision, masks) };
+      this.#decisions.set(decision, known);
+    }
+    this.#lastDecision = known;
+    return known.fragment;
   }
+}
+
+/** Nearly always there is just one, and then `pop` moves nothing. */
+function takeFirst<Item>(items: Item[]): Item | undefined {
+  return items.length === 1 ? items.pop() : items.shift();
 }

@@ -159,7 +159,8 @@ export class OrderedOutput {
         this.#wire.write(bytes, done);
       }
     }
-    if (count > 0) this.#waiting.splice(0, count);
+    if (count === this.#waiting.length) this.#waiting.length = 0;
+    else if (count > 0) this.#waiting.splice(0, count);
   }
 }
 

@@ -18,16 +18,10 @@ test('a statement and its result are two records with one id', async (context) =
   const [file, open, statement, result, close] = log.lines();
   const time = '2026-11-03T12:34:56.789Z';
   const run = log.sink.run;
-  const who = {
-    session: `${run}.s1`,
-    user: 'alice',
-    groups: ['engineering'],
-    connection: 'shop',
-    protocol: 'postgres',
-    client: '127.0.0.1:4711',
-  };
+  const who = { session: `${run}.s1`, user: 'alice', connection: 'shop' };
+  const from = { groups: ['engineering'], protocol: 'postgres', client: '127.0.0.1:4711' };
   assert.deepEqual(file, { event: 'file', time, version: 1, run, pid: process.pid, previous: null });
-  assert.deepEqual(open, { event: 'session_open', time, ...who });
+  assert.deepEqual(open, { event: 'session_open', time, ...who, ...from });
   assert.deepEqual(statement, {
     event: 'statement',
     time,

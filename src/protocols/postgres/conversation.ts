@@ -11,7 +11,7 @@ import { ExpectedQueue } from './expected.ts';
 import type { MaskContext } from './maskContext.ts';
 import { Names } from './prepared.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
-import { changesNames } from './statementRun.ts';
+import { changesNames, OpenRuns } from './statementRun.ts';
 import type { StatementRun } from './statementRun.ts';
 import { TransactionStatus } from './wire.ts';
 import { errorResponse } from './wireToClient.ts';
@@ -71,7 +71,7 @@ export class Conversation {
   readonly #onEnd: (reason: string) => void;
   #policy: SessionPolicy;
   /** Runs whose result line is still to be written. */
-  readonly #open = new Set<StatementRun>();
+  readonly #open = new OpenRuns();
 
   constructor(parts: ConversationParts) {
     this.services = parts.services;
@@ -167,7 +167,9 @@ export class Conversation {
   schemaChanged(): void {
     const before = this.masks.epoch;
     this.masks.onSchemaChange();
-    for (const run of this.#open) if (run.epoch === before) run.epoch = this.masks.epoch;
+    this.#open.forEach((run) => {
+      if (run.epoch === before) run.epoch = this.masks.epoch;
+    });
   }
 
   /** Portals end with their transaction, except cursors WITH HOLD; changes of the schema can now be seen by others. */
@@ -228,7 +230,7 @@ export class Conversation {
     // The target may still be at it.
     if (this.changing || this.schemaTouched) this.masks.onSchemaChange();
     this.endChange();
-    for (const run of this.#open) this.finish(run, 'lost');
+    this.#open.forEach((run) => this.finish(run, 'lost'));
     // What was put out before leaves, masked and in order; what a lane still holds, and all behind it, does not. Such a
     // piece begins between two messages, so the farewell can be read in its place.
     this.toClient.flush();

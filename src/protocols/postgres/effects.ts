@@ -19,8 +19,8 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
     case 'prepare': {
       const name = nameKeyOfText(effect.name);
       const prepared = decided(conversation, effect.name, effect.inner);
-      conversation.heldStatements.set(name, prepared);
-      conversation.statements.set(name, prepared);
+      conversation.heldStatements.put(name, prepared);
+      conversation.statements.put(name, prepared);
       break;
     }
     case 'declare': {
@@ -28,8 +28,8 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       const prepared = decided(conversation, effect.name, effect.inner);
       const portal = new Portal(name, prepared, noFormats, null, effect.hold);
       conversation.masks.onOpened(portal, run);
-      conversation.heldPortals.set(name, portal);
-      conversation.portals.set(name, portal);
+      conversation.heldPortals.put(name, portal);
+      conversation.portals.put(name, portal);
       break;
     }
     case 'deallocate':
@@ -79,8 +79,8 @@ function takeAway<Value>(held: Names<Value>, ahead: Names<Value>, name: string |
     return;
   }
   const key = nameKeyOfText(name);
-  if (ahead.get(key) === held.get(key)) ahead.delete(key);
-  held.delete(key);
+  if (ahead.get(key) === held.get(key)) ahead.put(key, undefined);
+  held.put(key, undefined);
 }
 
 /** The role that a statement sets; null: not known; undefined: the role stays. */

@@ -80,7 +80,7 @@ export class Portal {
     this.name = name;
     this.prepared = prepared;
     this.formats = formats;
-    this.formatsKey = formats.length === 0 ? '' : formats.join(',');
+    this.formatsKey = formatsKeyOf(formats);
     this.run = run;
     this.holdable = holdable;
   }
@@ -106,47 +106,60 @@ export class Portal {
   }
 }
 
-/** A map that can take back what was set. */
+/** All text, which is what clients nearly always ask for, is the same as no formats at all. */
+function formatsKeyOf(formats: Int8Array): string {
+  for (let index = 0; index < formats.length; index++) if (formats[index] !== 0) return formats.join(',');
+  return '';
+}
+
+const unnamed = '' as ByteString;
+
+/** A map that can take back what was set. The unnamed entry, which most clients use for everything, costs no hashing. */
 export class Names<Value> {
-  readonly #known = new Map<ByteString, Value>();
+  readonly #named = new Map<ByteString, Value>();
+  #unnamed: Value | undefined = undefined;
 
   get(name: ByteString): Value | undefined {
-    return this.#known.get(name);
+    return name === '' ? this.#unnamed : this.#named.get(name);
   }
 
   get full(): boolean {
-    return this.#known.size >= namesMax;
+    return this.#named.size >= namesMax;
   }
 
   /** Sets `name` and returns what undoes it. */
   set(name: ByteString, value: Value): () => void {
-    const before = this.#known.get(name);
-    this.#known.set(name, value);
+    const before = this.get(name);
+    this.put(name, value);
     return () => {
-      if (this.#known.get(name) !== value) return;
-      if (before === undefined) this.#known.delete(name);
-      else this.#known.set(name, before);
+      if (this.get(name) === value) this.put(name, before);
     };
   }
 
   /** Removes `name` and returns what undoes it. */
   remove(name: ByteString): () => void {
-    const before = this.#known.get(name);
-    this.#known.delete(name);
+    const before = this.get(name);
+    this.put(name, undefined);
     return () => {
-      if (before !== undefined && !this.#known.has(name)) this.#known.set(name, before);
+      if (before !== undefined && this.get(name) === undefined) this.put(name, before);
     };
   }
 
-  delete(name: ByteString): void {
-    this.#known.delete(name);
+  /** Sets `name` for good, or removes it. */
+  put(name: ByteString, value: Value | undefined): void {
+    if (name === '') this.#unnamed = value;
+    else if (value === undefined) this.#named.delete(name);
+    else this.#named.set(name, value);
   }
 
   deleteIf(condition: (value: Value, name: ByteString) => boolean): void {
-    for (const [name, value] of this.#known) if (condition(value, name)) this.#known.delete(name);
+    if (this.#unnamed !== undefined && condition(this.#unnamed, unnamed)) this.#unnamed = undefined;
+    if (this.#named.size === 0) return;
+    for (const [name, value] of this.#named) if (condition(value, name)) this.#named.delete(name);
   }
 
   clear(): void {
-    this.#known.clear();
+    this.#named.clear();
+    this.#unnamed = undefined;
   }
 }

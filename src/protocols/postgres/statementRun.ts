@@ -24,6 +24,9 @@ export class StatementRun {
   /** No row of the current statement has been masked yet. */
   firstRange = true;
   ended = false;
+  /** Neighbours in {@link OpenRuns}. */
+  before: StatementRun | null = null;
+  after: StatementRun | null = null;
 
   constructor(statements: readonly AnalyzedStatement[], entry: AuditEntry) {
     this.statements = statements;
@@ -39,6 +42,36 @@ export class StatementRun {
 
   get current(): AnalyzedStatement | null {
     return this.index < this.statements.length ? this.statements[this.index] : null;
+  }
+}
+
+/** Runs whose result line is still to be written, as a list through the runs themselves: no hashing per statement. */
+export class OpenRuns {
+  #last: StatementRun | null = null;
+
+  add(run: StatementRun): void {
+    run.before = this.#last;
+    if (this.#last !== null) this.#last.after = run;
+    this.#last = run;
+  }
+
+  delete(run: StatementRun): void {
+    const { before, after } = run;
+    if (before !== null) before.after = after;
+    if (after !== null) after.before = before;
+    else if (this.#last === run) this.#last = before;
+    run.before = null;
+    run.after = null;
+  }
+
+  /** Calls `use` for each, the newest first; it may delete the one that it is given. */
+  forEach(use: (run: StatementRun) => void): void {
+    let run = this.#last;
+    while (run !== null) {
+      const { before } = run;
+      use(run);
+      run = before;
+    }
   }
 }
 

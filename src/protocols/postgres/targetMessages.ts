@@ -113,7 +113,7 @@ export class TargetMessages {
     switch (frame.type) {
       case Backend.ParseComplete: {
         const prepared = this.#conversation.expected.front?.statement ?? null;
-        if (prepared !== null) this.#conversation.heldStatements.set(prepared.name, prepared);
+        if (prepared !== null) this.#conversation.heldStatements.put(prepared.name, prepared);
         return this.#settle('parse');
       }
       case Backend.BindComplete: {
@@ -122,8 +122,8 @@ export class TargetMessages {
       case Backend.CloseComplete: {
         const { expected, heldStatements, heldPortals } = this.#conversation;
         const { closesStatement = null, closesPortal = null } = expected.front ?? {};
-        if (closesStatement !== null) heldStatements.delete(closesStatement);
-        if (closesPortal !== null) heldPortals.delete(closesPortal);
+        if (closesStatement !== null) heldStatements.put(closesStatement, undefined);
+        if (closesPortal !== null) heldPortals.put(closesPortal, undefined);
         return this.#settle('close');
       }
       case Backend.ParameterDescription:
@@ -183,7 +183,7 @@ export class TargetMessages {
       if (conversation.heldStatements.get(portal.prepared.name) !== portal.prepared) return this.#misnamed();
       if (front.replaces !== null) conversation.finish(front.replaces, 'closed');
       if (conversation.masks.active) conversation.masks.onOpened(portal, front.run);
-      conversation.heldPortals.set(portal.name, portal);
+      conversation.heldPortals.put(portal.name, portal);
     }
     return this.#settle('bind');
   }
