@@ -99,6 +99,42 @@ export interface Decision {
   readonly approvers?: readonly Approvers[];
 }
 
+/** Part of a statement that makes its rows, their order, an error or the time hang on a column: `where`, `join`, `order_by`, ... */
+export type ProbeClause = string;
+
+/** A column of the target as its catalog names it. */
+export interface ColumnName {
+  readonly schema: string;
+  readonly table: string;
+  readonly column: string;
+}
+
+/** A masked column whose values a statement can learn of without showing them. */
+export interface ColumnProbe {
+  readonly column: ColumnName;
+  readonly clause: ProbeClause;
+  /** The bare column is compared by `=` with parameters or literals, and nothing else is done with it there. */
+  readonly equality: boolean;
+}
+
+/** A masked column whose values a statement puts where the mask does not follow. */
+export interface ColumnCopy {
+  readonly column: ColumnName;
+  /** Words for a person: `table scratch`, `set_config`. */
+  readonly to: string;
+}
+
+/**
+ * What one statement does with masked columns besides showing them. Policy remembers its answer per object, so callers
+ * keep one per cached statement.
+ */
+export interface MaskedUse {
+  readonly probes: readonly ColumnProbe[];
+  readonly copies: readonly ColumnCopy[];
+  /** Why a body that the statement runs or defines cannot be read; it may do anything with any masked column. */
+  readonly unreadable: readonly string[];
+}
+
 /** What a mask does to a value. Order of strength: null, redact, stars, hash, keep_first/keep_last/email. */
 export type MaskSpec =
   | { readonly kind: 'redact' }
@@ -138,4 +174,10 @@ export interface MaskRules {
   readonly columns: readonly ColumnMaskRule[];
   readonly values: readonly ValueMaskRule[];
   readonly customDetectors: readonly CustomDetector[];
+  /**
+   * Functions whose result may be shown although an argument is a masked column, because a policy's author vouches for
+   * them. Only the bare column: `count(nullif(ssn, '..'))` would answer any question about the value.
+   * Always `schema.name`, exactly as the catalog has both: a name without its schema could be anybody's function.
+   */
+  readonly safeFunctions: readonly string[];
 }

@@ -1,13 +1,15 @@
 /**
  * Cases beside the policies (`*.test.yaml`): identity, connection and statement in, expected decision and masks out.
- * Pure; facts come from the `analyze` that is handed in.
+ * Pure; facts come from the `analyze` that is handed in, and what hangs on a catalog from the case itself.
  */
 import { z } from 'zod';
 import type { Fault } from '../errors.ts';
-import type { ConnectionInfo, Decision, Identity, MaskRules, MaskSpec, Statement } from '../facts.ts';
+import type { ConnectionInfo, Decision, Identity, MaskedUse, MaskRules, MaskSpec, Statement } from '../facts.ts';
 import { readDocument } from '../yaml/document.ts';
 import type { FileFault, Position, YamlDocument } from '../yaml/document.ts';
 import { faultAt } from '../yaml/faults.ts';
+import { ProbeBudgets } from './budgets.ts';
+import { maskedPart, readUse, useShape } from './caseUses.ts';
 import { compilePolicies } from './compile.ts';
 import type { PolicySet } from './compile.ts';
 import { columnMask, detectorMask } from './maskNames.ts';
@@ -42,6 +44,7 @@ const caseSchema = z.strictObject({
   as: whoSchema.optional(),
   on: whereSchema.optional(),
   statement: z.string().optional(),
+  ...useShape,
   expect: expectSchema,
 });
 const casesSchema = z.strictObject({
@@ -59,6 +62,8 @@ export interface PolicyCase {
   readonly identity: Identity;
   readonly connection: ConnectionInfo;
   readonly statement: string | null;
+  /** Null: the case says nothing of it. */
+  readonly use: MaskedUse | null;
   readonly expect: Expected;
   /** Names of the policies to run against; null: all of the directory. */
   readonly policies: readonly string[] | null;
@@ -108,12 +113,14 @@ function toCases(
     const expectsDecision = [outcome, rules, observed, message].some((expected) => expected !== undefined);
     if (who === undefined) faults.push(faultAt(yaml, path, 'needs `as`, here or at the top of the file'));
     if (where === undefined) faults.push(faultAt(yaml, path, 'needs `on`, here or at the top of the file'));
-    if (entry.statement === undefined && expectsDecision) {
-      faults.push(faultAt(yaml, path, 'expects a decision, so it needs `statement`'));
+    const use = readUse(entry, (keys, message) => faults.push(faultAt(yaml, [...path, ...keys], message)));
+    if (entry.statement === undefined && use === null && expectsDecision) {
+      const message = 'expects a decision, so it needs `statement`, `probes`, `copies` or `unreadable`';
+      faults.push(faultAt(yaml, path, message));
     }
     if (Object.keys(entry.expect).length === 0) faults.push(faultAt(yaml, [...path, 'expect'], 'must not be empty'));
     for (const name of Object.keys(entry.expect.masks ?? {})) {
-      const named = columnMask({ columns: [], values: [], customDetectors: [] }, name);
+      const named = columnMask({ columns: [], values: [], customDetectors: [], safeFunctions: [] }, name);
       if (named === undefined)
         faults.push(faultAt(yaml, [...path, 'expect', 'masks', name], 'is not schema.table.column'));
     }
@@ -124,6 +131,7 @@ function toCases(
       identity: { user: who.user, groups: who.groups ?? [], method: 'password' },
       connection: { name: where.connection, protocol: where.protocol ?? 'postgres', labels: where.labels ?? {} },
       statement: entry.statement ?? null,
+      use,
       expect: entry.expect,
       policies: file.policies ?? null,
     });
@@ -142,13 +150,17 @@ export function runCases(policies: readonly Policy[], cases: readonly PolicyCase
 }
 
 function runCase(set: PolicySet, entry: PolicyCase, analyze: Analyze): string[] {
-  const session = set.forSession(entry.identity, entry.connection);
+  // Every case begins with full budgets.
+  const session = set.forSession(entry.identity, entry.connection, new ProbeBudgets(() => 0));
   const differences = compareMasks(session.masks, entry.expect);
-  if (entry.statement === null) return differences;
-  const analysis = analyze(entry.statement);
+  const { statement, use } = entry;
+  if (statement === null && use === null) return differences;
+  const analysis = statement === null ? { statements: [] } : analyze(statement);
   if ('fault' in analysis)
     return [...differences, `cannot be analysed: ${analysis.fault.code} ${analysis.fault.detail}`];
-  return [...compareDecision(session.decide(analysis.statements), entry.expect), ...differences];
+  const decided = session.decide(analysis.statements);
+  const judged = use === null || decided.outcome === 'block' ? null : session.judge(maskedPart(use, session.masks));
+  return [...compareDecision(session.both(decided, judged), entry.expect), ...differences];
 }
 
 function compareDecision(decision: Decision, expect: Expected): string[] {

@@ -6,7 +6,7 @@ import type { Position } from '../yaml/document.ts';
 import { globCovers } from './pattern.ts';
 import { patternParts } from './rules.ts';
 import { compareStrength, formatMask, sameMask, strongerMask } from './strength.ts';
-import { appliesCovers, matchCovers, patternsCover } from './subsume.ts';
+import { appliesCovers, columnPatternsMeet, matchCovers, patternsCover } from './subsume.ts';
 import type { AppliesTo, Policy, Rule } from './types.ts';
 import { expandKinds, kindsWithoutQuery } from './vocabulary.ts';
 
@@ -33,7 +33,8 @@ export function checkPolicies(policies: readonly Policy[]): Finding[] {
     const reason = neverApplies([policy.appliesTo]);
     if (reason !== null) findings.push({ ...policy.at, kind: 'never', subject: policy.name, message: reason });
   }
-  for (const entry of placed) findings.push(...checkAlone(entry));
+  for (const policy of policies) findings.push(...checkSafeFunctions(policy));
+  for (const entry of placed) findings.push(...checkAlone(entry), ...checkMasked(entry, placed));
   for (const [index, entry] of placed.entries()) findings.push(...checkPairs(entry, index, placed));
   if (policies.every((policy) => policy.default === null || policy.mode === 'observe') && policies.length > 0) {
     const message = 'no enforced policy has a `default`, so everything that no rule allows is blocked';
@@ -48,7 +49,7 @@ function checkAlone({ policy, rule }: Placed): Finding[] {
   if (applies !== null && neverApplies([policy.appliesTo]) === null) findings.push(finding('never', rule, applies));
   const match = neverMatches(rule);
   if (match !== null) findings.push(finding('never', rule, match));
-  for (const key of ['objects', 'columns', 'functions'] as const) {
+  for (const key of ['objects', 'columns', 'functions', 'probes', 'copies'] as const) {
     for (const pattern of rule.match[key] ?? []) {
       if (rule.action !== 'allow' || pattern === pattern.toLowerCase()) continue;
       const message = `"${pattern}" has capital letters; PostgreSQL stores unquoted names in lower case, and an allow rule compares exactly`;
@@ -56,6 +57,36 @@ function checkAlone({ policy, rule }: Placed): Finding[] {
     }
   }
   return findings;
+}
+
+function checkSafeFunctions({ name, safeFunctions, at }: Policy): Finding[] {
+  return safeFunctions
+    .filter((safe) => safe !== safe.toLowerCase())
+    .map((safe) => {
+      const message = `safe function "${safe}" has capital letters; PostgreSQL stores unquoted names in lower case, and they are compared exactly`;
+      return { ...at, kind: 'case', subject: name, message };
+    });
+}
+
+/**
+ * Only masked columns are probed or copied, so a pattern must be able to name one. Masks of policies that observe are not
+ * applied, and a mask for other people or connections masks nothing for these. A policy on trial may bring its own masks.
+ */
+function checkMasked({ policy: own, rule, applies }: Placed, placed: readonly Placed[]): Finding[] {
+  const patterns = rule.match.probes ?? rule.match.copies ?? [];
+  if (neverApplies(applies) !== null) return [];
+  const masks = placed.filter(
+    ({ policy, rule: other, applies: where }) =>
+      other.action === 'mask' &&
+      (policy.mode === 'enforce' || own.mode === 'observe') &&
+      neverApplies([...applies, ...where]) === null,
+  );
+  const masked = masks.flatMap(({ rule: { match } }) => match.columns ?? []);
+  return patterns
+    .filter((pattern) => !masked.some((column) => columnPatternsMeet(pattern, column)))
+    .map((pattern) =>
+      finding('never', rule, `"${pattern}" never matches: no mask rule on columns names such a column`),
+    );
 }
 
 /** Why no session can satisfy all of these, or null. */
@@ -74,9 +105,10 @@ function neverApplies(all: readonly AppliesTo[]): string | null {
   }
   // A session has one connection and one user, but may be in many groups.
   for (const key of ['connections', 'users'] as const) {
-    const [first, second] = all.map((appliesTo) => appliesTo[key]);
-    if (first === null || second === null || second === undefined) continue;
-    if (disjoint(first, second)) return `never applies: its ${key} are none of the policy's`;
+    const given = all.flatMap((appliesTo) => (appliesTo[key] === null ? [] : [appliesTo[key]]));
+    if (given.some((first, index) => given.slice(index + 1).some((second) => disjoint(first, second)))) {
+      return `never applies: its ${key} are none of the policy's`;
+    }
   }
   return null;
 }
@@ -121,10 +153,12 @@ const restriction = { allow: 0, approve: 1, block: 2 } as const;
 
 function checkStatementPair(rule: Rule, other: Rule): Finding | null {
   if (other.action === 'mask' || rule.action === 'mask' || !covers(other, rule)) return null;
+  // A rule whose budget is used up matches nothing, so it never stands in for another.
+  if (other.budget !== null) return null;
   if (rule.action === other.action) {
     // Two approvals by different groups add up, so neither makes the other pointless.
     if (rule.action === 'approve' && JSON.stringify(rule.approvers) !== JSON.stringify(other.approvers)) return null;
-    const equal = covers(rule, other);
+    const equal = rule.budget === null && covers(rule, other);
     if (equal) return finding('duplicate', rule, `says the same as ${other.id}`);
     return finding('shadowed', rule, `all that it could ${rule.action}, ${other.id} does already`);
   }

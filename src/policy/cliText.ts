@@ -1,10 +1,11 @@
 /** What `run policy ...` prints for people. Pure; `--json` prints the data instead. */
 import type { CaseResult } from './cases.ts';
 import type { Finding } from './check.ts';
-import type { ExplainedRule, ExplainedStatement, Explanation } from './explain.ts';
+import type { ExplainedRule, ExplainedStatement, ExplainedUse, Explanation } from './explain.ts';
 import type { MaskEntry } from './maskNames.ts';
 import { formatMask } from './strength.ts';
 import type { Policy } from './types.ts';
+import { budgetText } from './useText.ts';
 
 export function findingsText(policies: readonly Policy[], findings: readonly Finding[]): string {
   const rules = policies.reduce((sum, policy) => sum + policy.rules.length, 0);
@@ -56,6 +57,11 @@ function statementLines(statement: ExplainedStatement): string[] {
   const lines = [`  ${statement.outcome}: ${statement.kinds.join(', ')}`];
   for (const rule of statement.rules.filter(({ matched }) => matched)) lines.push(`  ${matchedText(rule)}`);
   for (const rule of statement.rules.filter(({ matched }) => !matched)) lines.push(`  ${missedText(rule)}`);
+  if (statement.uses.length > 0)
+    lines.push('  other uses of masked columns, if the catalog finds any (blocked if no rule matches)');
+  for (const use of statement.uses.toSorted((a, b) => Number(b.possible) - Number(a.possible))) {
+    lines.push(`    ${possibleUseText(use)}`);
+  }
   lines.push('  masks on columns', ...maskLines(statement.masks).map((line) => `  ${line}`));
   return lines;
 }
@@ -71,6 +77,15 @@ function missedText(rule: ExplainedRule): string {
     .filter(({ holds }) => !holds)
     .map(({ key, witness }) => (rule.action === 'allow' && witness !== '' ? `${key} does not cover ${witness}` : key));
   return `- ${rule.id} -> ${rule.action}: not ${keys.join('; ')}`;
+}
+
+function possibleUseText({ id, action, mode, key, how, budget, possible, columns }: ExplainedUse): string {
+  const head = `${possible ? '+' : '-'} ${id} -> ${action}${mode === 'observe' ? ' (observed only)' : ''}`;
+  if (!possible) return `${head}: names no masked column that stands here (${key})`;
+  const words = [columns.length === 0 ? key : `${key} ${columns.join(', ')}`];
+  if (how === 'equality') words.push('equality only');
+  if (budget !== null) words.push(`at most ${budgetText(budget)}`);
+  return `${head}: ${words.join('; ')}`;
 }
 
 function maskLines(masks: readonly MaskEntry[]): string[] {

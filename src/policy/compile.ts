@@ -4,7 +4,8 @@
  */
 import type { ColumnMaskRule, ConnectionInfo, CustomDetector, Identity, MaskRules, ValueMaskRule } from '../facts.ts';
 import { failingKey } from './applies.ts';
-import { SessionDecider } from './decide.ts';
+import type { ProbeBudgets } from './budgets.ts';
+import { SessionDecider, sessionOf } from './decide.ts';
 import type { SessionPolicy } from './decide.ts';
 import { compileMatch } from './matchers.ts';
 import type { CompiledPolicy, CompiledRule } from './matchers.ts';
@@ -12,13 +13,17 @@ import { splitPattern } from './pattern.ts';
 import { patternParts } from './rules.ts';
 import { compareStrength } from './strength.ts';
 import type { Policy, Rule } from './types.ts';
+import { compileUse } from './uses.ts';
 
 export interface PolicySet {
   /** Grows with every compiled set of this process. */
   readonly version: number;
   readonly policies: readonly CompiledPolicy[];
-  /** Cheap after the first call for the same policies and rules: users whom the same rules concern share one result. */
-  forSession(identity: Identity, connection: ConnectionInfo): SessionPolicy;
+  /**
+   * Cheap after the first call for the same policies and rules: users whom the same rules concern share one result, unless
+   * one of the rules has a budget. `budgets` are those of the gate; without them such a rule lets nothing through.
+   */
+  forSession(identity: Identity, connection: ConnectionInfo, budgets?: ProbeBudgets): SessionPolicy;
 }
 
 /** Far more than distinct roles; beyond it, results are not shared, which costs memory per session and nothing else. */
@@ -31,26 +36,28 @@ export function compilePolicies(policies: readonly Policy[]): PolicySet {
   const compiled = policies.map((policy): CompiledPolicy => ({ policy, rules: policy.rules.map(compileRule) }));
   const detectors = new Map<string, CustomDetector>();
   for (const policy of policies) for (const detector of policy.detectors) detectors.set(detector.name, detector);
-  const shared = new Map<string, SessionPolicy>();
+  const shared = new Map<string, SessionDecider>();
 
   return {
     version,
     policies: compiled,
-    forSession(identity, connection) {
+    forSession(identity, connection, budgets) {
       const applying = applyingPolicies(compiled, identity, connection);
-      const known = shared.get(applying.key);
-      if (known !== undefined) return known;
-      const session = new SessionDecider(version, applying.policies, maskRules(applying.policies, detectors));
-      if (shared.size < sharedSessionsMax) shared.set(applying.key, session);
-      return session;
+      let session = shared.get(applying.key);
+      if (session === undefined) {
+        session = new SessionDecider(version, applying.policies, maskRules(applying.policies, detectors));
+        if (shared.size < sharedSessionsMax) shared.set(applying.key, session);
+      }
+      return budgets !== undefined && session.budgeted ? sessionOf(session, budgets.of(identity.user)) : session;
     },
   };
 }
 
 function compileRule(rule: Rule): CompiledRule {
-  const tests =
-    rule.action === 'mask' ? [] : compileMatch(rule.match, rule.action === 'allow' ? 'certain' : 'possible');
-  return { rule, tests };
+  const use = compileUse(rule);
+  const byFacts = rule.action !== 'mask' && use === null;
+  const tests = byFacts ? compileMatch(rule.match, rule.action === 'allow' ? 'certain' : 'possible') : [];
+  return { rule, tests, use };
 }
 
 /** The policies that apply, each with those of its rules that apply; `key` is equal exactly if these are. */
@@ -80,8 +87,10 @@ function maskRules(policies: readonly CompiledPolicy[], detectors: ReadonlyMap<s
   const columns: ColumnMaskRule[] = [];
   const values: ValueMaskRule[] = [];
   const customDetectors = new Map<string, CustomDetector>();
+  const safeFunctions = new Set<string>();
   for (const { policy, rules } of policies) {
     if (policy.mode === 'observe') continue;
+    for (const name of policy.safeFunctions) safeFunctions.add(name);
     for (const { rule } of rules) {
       if (rule.mask === null) continue;
       columns.push(...columnMasks(rule));
@@ -95,7 +104,7 @@ function maskRules(policies: readonly CompiledPolicy[], detectors: ReadonlyMap<s
   }
   columns.sort((a, b) => compareStrength(a.mask, b.mask));
   values.sort((a, b) => compareStrength(a.mask, b.mask));
-  return { columns, values, customDetectors: [...customDetectors.values()] };
+  return { columns, values, customDetectors: [...customDetectors.values()], safeFunctions: [...safeFunctions] };
 }
 
 /** One entry per pattern of a mask rule; none for a rule on content. */

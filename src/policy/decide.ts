@@ -4,9 +4,14 @@
  * Most restrictive wins: block, then approve, then allow. Without an outcome the strictest `default` of the policies
  * that apply. No policy applies, or none has a default: block.
  */
-import type { Approvers, Decision, MaskRules, Outcome, RuleId, Statement } from '../facts.ts';
-import { matchesAll } from './matchers.ts';
+import type { Approvers, Decision, MaskedUse, MaskRules, Outcome, RuleId, Statement } from '../facts.ts';
+import { noBudgets } from './budgets.ts';
+import type { UserBudgets } from './budgets.ts';
+import { judgeUse } from './judge.ts';
+import type { UseVerdict } from './judge.ts';
+import { decidesStatements, matchesAll } from './matchers.ts';
 import type { CompiledPolicy, CompiledRule } from './matchers.ts';
+import { standardMessage, strictestOutcome, strictness } from './outcomes.ts';
 import { decisionPermit } from './permit.ts';
 
 /** What a session asks. Sessions whom the same rules concern share one. */
@@ -23,9 +28,16 @@ export interface SessionPolicy {
    * statement was decided before and is plainly allowed.
    */
   decide(statements: readonly Statement[]): Decision;
+  /**
+   * Decides what one statement does with masked columns besides showing them; null if it does nothing.
+   *
+   * To be asked once per execution, since budgets count each call, and not for a statement that is blocked anyway. Where no
+   * budget took part, the answer is remembered per object.
+   */
+  judge(use: MaskedUse): Decision | null;
+  /** The stricter of the two answers on one statement, or both where they are equally strict. */
+  both(decided: Decision, judged: Decision | null): Decision;
 }
-
-const strictness: Readonly<Record<Outcome, number>> = { allow: 0, approve: 1, block: 2 };
 
 /** Outcome of one statement, and what is needed to join it with others. */
 interface Verdict {
@@ -39,20 +51,32 @@ export class SessionDecider implements SessionPolicy {
   readonly masks: MaskRules;
   readonly #enforced: readonly CompiledRule[];
   readonly #observing: readonly CompiledRule[];
+  readonly #enforcedUses: readonly CompiledRule[];
+  readonly #observingUses: readonly CompiledRule[];
   readonly #byDefault: Decision;
   readonly #memo: WeakMap<Statement, Verdict>;
+  readonly #judged: WeakMap<MaskedUse, Decision>;
 
   constructor(version: number, policies: readonly CompiledPolicy[], masks: MaskRules) {
     const enforced = policies.filter(({ policy }) => policy.mode === 'enforce');
-    const deciding = (entry: CompiledPolicy): CompiledRule[] =>
-      entry.rules.filter(({ rule }) => rule.action !== 'mask');
+    const observing = policies.filter(({ policy }) => policy.mode === 'observe');
+    const deciding = (entry: CompiledPolicy): CompiledRule[] => entry.rules.filter(decidesStatements);
+    const judging = (entry: CompiledPolicy): CompiledRule[] => entry.rules.filter(({ use }) => use !== null);
     this.version = version;
     this.applies = enforced.length > 0;
     this.masks = masks;
     this.#enforced = enforced.flatMap(deciding);
-    this.#observing = policies.filter(({ policy }) => policy.mode === 'observe').flatMap(deciding);
+    this.#observing = observing.flatMap(deciding);
+    this.#enforcedUses = enforced.flatMap(judging);
+    this.#observingUses = observing.flatMap(judging);
     this.#byDefault = defaultDecision(enforced);
     this.#memo = new WeakMap();
+    this.#judged = new WeakMap();
+  }
+
+  /** Whether answers hang on who asks. */
+  get budgeted(): boolean {
+    return this.#enforcedUses.some(({ rule }) => rule.budget !== null);
   }
 
   decide(statements: readonly Statement[]): Decision {
@@ -66,15 +90,40 @@ export class SessionDecider implements SessionPolicy {
     return plain ? plainAllow : joined(statements.map((statement) => this.#verdict(statement)));
   }
 
+  /** Without `budgets` a rule that has a budget lets nothing through. */
+  judge(use: MaskedUse, budgets: UserBudgets = noBudgets): Decision | null {
+    const known = this.#judged.get(use);
+    if (known !== undefined) return known;
+    const verdict = judgeUse(use, this.#enforcedUses, this.#observingUses, budgets);
+    if (verdict === null) return null;
+    const decision = useDecision(verdict);
+    if (verdict.lasting) this.#judged.set(use, decision);
+    return decision;
+  }
+
+  both(decided: Decision, judged: Decision | null): Decision {
+    if (judged === null) return decided;
+    return joined([this.#asVerdict(decided), this.#asVerdict(judged)]);
+  }
+
+  #asVerdict(decision: Decision): Verdict {
+    const observed: { rule: RuleId; outcome: Outcome }[] = [];
+    for (const { rule } of [...this.#observing, ...this.#observingUses]) {
+      if (rule.action === 'mask' || !decision.observed.includes(rule.id)) continue;
+      observed.push({ rule: rule.id, outcome: rule.action });
+    }
+    return { decision, observed };
+  }
+
   #verdict(statement: Statement): Verdict {
     const known = this.#memo.get(statement);
     if (known !== undefined) return known;
-    const verdict = this.#judge(statement);
+    const verdict = this.#decideOne(statement);
     this.#memo.set(statement, verdict);
     return verdict;
   }
 
-  #judge(statement: Statement): Verdict {
+  #decideOne(statement: Statement): Verdict {
     const matched = this.#enforced.filter(({ tests }) => matchesAll(tests, statement));
     const outcome = strictestOutcome(matched);
     const decision = outcome === null ? this.#byDefault : decidedBy(matched, outcome);
@@ -94,6 +143,18 @@ export class SessionDecider implements SessionPolicy {
   }
 }
 
+/** The same session for one user, whose budgets are counted. */
+export function sessionOf(shared: SessionDecider, budgets: UserBudgets): SessionPolicy {
+  return {
+    version: shared.version,
+    applies: shared.applies,
+    masks: shared.masks,
+    decide: (statements) => shared.decide(statements),
+    judge: (use) => shared.judge(use, budgets),
+    both: (decided, judged) => shared.both(decided, judged),
+  };
+}
+
 const plainAllow = makeDecision('allow', [], 'allowed', []);
 const plainVerdict: Verdict = { decision: plainAllow, observed: [] };
 
@@ -105,6 +166,10 @@ function makeDecision(
 ): Decision {
   const permit = outcome === 'allow' ? decisionPermit() : null;
   return Object.freeze({ outcome, rules, observed: [], message, permit, approvers });
+}
+
+function useDecision({ outcome, rules, message, approvers, observed }: UseVerdict): Decision {
+  return withObserved(makeDecision(outcome, rules, message, approvers), observed);
 }
 
 function withObserved(decision: Decision, observed: readonly RuleId[]): Decision {
@@ -122,30 +187,12 @@ function defaultDecision(enforced: readonly CompiledPolicy[]): Decision {
   return makeDecision('block', [], reason, []);
 }
 
-function strictestOutcome(rules: readonly CompiledRule[]): Outcome | null {
-  let strictest: Outcome | null = null;
-  for (const { rule } of rules) {
-    if (rule.action === 'mask') continue;
-    if (strictest === null || strictness[rule.action] > strictness[strictest]) strictest = rule.action;
-  }
-  return strictest;
-}
-
 function decidedBy(matched: readonly CompiledRule[], outcome: Outcome): Decision {
   const deciding = matched.filter(({ rule }) => rule.action === outcome).map(({ rule }) => rule);
   const ids = deciding.map((rule) => rule.id);
   const approvers = deciding.flatMap((rule) => (rule.approvers === null ? [] : [rule.approvers]));
   const own = deciding.find((rule) => rule.message !== null)?.message ?? null;
   return makeDecision(outcome, ids, own ?? standardMessage(outcome, ids, approvers), approvers);
-}
-
-/** Names rules and groups, which the people concerned may know, and nothing of the statement. */
-function standardMessage(outcome: Outcome, ids: readonly RuleId[], approvers: readonly Approvers[]): string {
-  const names = `rule ${ids.join(', ')}`;
-  if (outcome === 'allow') return `allowed by ${names}`;
-  if (outcome === 'block') return `blocked by ${names}`;
-  const who = approvers.map(({ groups, needed }) => `${needed} of ${groups.join(', ')}`);
-  return `${names} asks for approval by ${who.join(' and ')}`;
 }
 
 /** Several statements that run together or not at all. */

@@ -5,8 +5,11 @@ import { applyingPolicies } from './compile.ts';
 import type { PolicySet } from './compile.ts';
 import { detectorMasks, statementMasks } from './maskNames.ts';
 import type { MaskEntry } from './maskNames.ts';
+import { decidesStatements } from './matchers.ts';
 import type { CompiledRule } from './matchers.ts';
-import type { Action, Policy } from './types.ts';
+import type { UseKey } from './rules.ts';
+import { columnPatternsMeet } from './subsume.ts';
+import type { Action, Policy, ProbeBudget, ProbeHow } from './types.ts';
 
 export interface Explanation {
   readonly identity: Identity;
@@ -35,7 +38,25 @@ export interface ExplainedStatement {
   /** Of this statement alone; a batch takes the strictest. */
   readonly outcome: Outcome;
   readonly rules: readonly ExplainedRule[];
+  readonly uses: readonly ExplainedUse[];
   readonly masks: readonly MaskEntry[];
+}
+
+/**
+ * A rule on the use of masked columns. What a statement does with them is known when it runs, by the target's catalog; its
+ * text tells only which columns can be meant.
+ */
+export interface ExplainedUse {
+  readonly id: RuleId;
+  readonly action: Action;
+  readonly mode: Policy['mode'];
+  readonly key: UseKey;
+  readonly how: ProbeHow | null;
+  readonly budget: ProbeBudget | null;
+  /** False: it names none of the masked columns that the text names. Views and functions may bring in others. */
+  readonly possible: boolean;
+  /** Masked columns that the text names and the rule too. */
+  readonly columns: readonly string[];
 }
 
 export interface ExplainedRule {
@@ -63,15 +84,19 @@ export function explain(
     observed: decision.observed,
     message: decision.message,
     policies: set.policies.map(({ policy }) => explainPolicy(policy, identity, connection)),
-    statements: statements.map((statement) => ({
-      text: statement.text,
-      kinds: statement.kinds,
-      outcome: session.decide([statement]).outcome,
-      rules: applying.flatMap(({ policy, rules }) =>
-        rules.filter(({ rule }) => rule.action !== 'mask').map((rule) => explainRule(policy, rule, statement)),
-      ),
-      masks: statementMasks(session.masks, statement),
-    })),
+    statements: statements.map((statement) => {
+      const masks = statementMasks(session.masks, statement);
+      return {
+        text: statement.text,
+        kinds: statement.kinds,
+        outcome: session.decide([statement]).outcome,
+        rules: applying.flatMap(({ policy, rules }) =>
+          rules.filter(decidesStatements).map((rule) => explainRule(policy, rule, statement)),
+        ),
+        uses: applying.flatMap(({ policy, rules }) => rules.flatMap((rule) => explainUse(policy, rule, masks))),
+        masks,
+      };
+    }),
     detectors: detectorMasks(session.masks),
   };
 }
@@ -88,4 +113,14 @@ function explainRule(policy: Policy, { rule, tests }: CompiledRule, statement: S
     witness: test.witness(statement),
   }));
   return { id: rule.id, action: rule.action, mode: policy.mode, matched: keys.every(({ holds }) => holds), keys };
+}
+
+function explainUse(policy: Policy, { rule, use }: CompiledRule, masks: readonly MaskEntry[]): ExplainedUse[] {
+  if (use === null) return [];
+  const { id, action, budget, match } = rule;
+  const patterns = use.key === 'unreadable' ? [] : (match[use.key] ?? []);
+  const named = masks.filter(({ name }) => patterns.some((pattern) => columnPatternsMeet(pattern, name)));
+  const columns = named.map(({ name }) => name);
+  const possible = use.key === 'unreadable' || columns.length > 0;
+  return [{ id, action, mode: policy.mode, key: use.key, how: match.how, budget, possible, columns }];
 }

@@ -12,6 +12,7 @@ import { compileGlob, globMatches, splitPattern } from './pattern.ts';
 import type { Glob } from './pattern.ts';
 import { patternParts } from './rules.ts';
 import type { Match, MatchKey, Policy, Rule } from './types.ts';
+import type { UseTest } from './uses.ts';
 import { expandKinds, kindSet } from './vocabulary.ts';
 
 /** One key of a `match`. */
@@ -24,8 +25,10 @@ export interface KeyTest {
 
 export interface CompiledRule {
   readonly rule: Rule;
-  /** Empty for mask rules. */
+  /** Empty for mask rules and for rules on the use of masked columns. */
   readonly tests: readonly KeyTest[];
+  /** Null for rules on statements and results. */
+  readonly use: UseTest | null;
 }
 
 export interface CompiledPolicy {
@@ -36,7 +39,7 @@ export interface CompiledPolicy {
 /** `possible`: for block and approve. `certain`: for allow. */
 export type Reading = 'possible' | 'certain';
 
-/** Tests of all keys given; the rule matches if every test holds. `values` and mask rules have none. */
+/** Tests of all keys given; the rule matches if every test holds. `values`, `probes`, `copies` and `unreadable` have none. */
 export function compileMatch(match: Match, reading: Reading): readonly KeyTest[] {
   const tests: KeyTest[] = [];
   if (match.statement !== null) tests.push(statementTest(match.statement, reading));
@@ -52,6 +55,11 @@ export function compileMatch(match: Match, reading: Reading): readonly KeyTest[]
   }
   if (match.text !== null) tests.push(textTest(match.text, reading));
   return tests;
+}
+
+/** Whether a rule takes part in deciding statements by their facts. */
+export function decidesStatements({ rule, use }: CompiledRule): boolean {
+  return rule.action !== 'mask' && use === null;
 }
 
 export function matchesAll(tests: readonly KeyTest[], statement: Statement): boolean {
@@ -170,7 +178,7 @@ function textTest(pattern: string, reading: Reading): KeyTest {
   };
 }
 
-function compileName(pattern: string, parts: number, reading: Reading): Glob[] {
+export function compileName(pattern: string, parts: number, reading: Reading): Glob[] {
   const split = splitPattern(pattern, parts);
   if (split === null) throw new Error(`pattern was not checked before it was compiled: ${pattern}`);
   return split.map((part) => compileGlob(part, reading === 'possible'));

@@ -65,6 +65,7 @@ function parsePolicy(
     default: raw.default ?? null,
     rules,
     detectors,
+    safeFunctions: (raw.safe_functions ?? []).map((name) => (name.includes('.') ? name : `pg_catalog.${name}`)),
     at: yaml.locate([]),
   };
   return { policy };

@@ -59,6 +59,23 @@ export function globCovers(wide: string, narrow: string): boolean {
   return matchGlob(wide, narrow);
 }
 
+/** Whether some name matches both. Exact: each cell asks whether the rests of the two patterns can still meet. */
+export function globsMeet(a: string, b: string): boolean {
+  // From the ends towards the starts; `below` holds the row of the rest of `a` that is one character shorter.
+  let below: boolean[] = [];
+  for (let i = a.length; i >= 0; i--) {
+    const row: boolean[] = [];
+    for (let j = b.length; j >= 0; j--) {
+      if (i === a.length && j === b.length) row[j] = true;
+      else if (a[i] === '*') row[j] = below[j] || (j < b.length && row[j + 1]);
+      else if (b[j] === '*') row[j] = row[j + 1] || (i < a.length && below[j]);
+      else row[j] = i < a.length && a[i] === b[j] && below[j + 1];
+    }
+    below = row;
+  }
+  return below[0];
+}
+
 /**
  * Parts of a dotted pattern, exactly `parts` of them; missing leading parts become `*`. Null if there are more parts, an
  * empty one, or a quote that does not close.

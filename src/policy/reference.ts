@@ -1,7 +1,15 @@
 /** The reference of the policy language, generated from the schema so that it cannot go stale unnoticed. */
 import { z } from 'zod';
 import { detectorNames } from '../masking/detectorNames.ts';
-import { appliesToSchema, approversSchema, detectorSchema, matchSchema, policySchema, ruleSchema } from './schema.ts';
+import {
+  appliesToSchema,
+  approversSchema,
+  budgetSchema,
+  detectorSchema,
+  matchSchema,
+  policySchema,
+  ruleSchema,
+} from './schema.ts';
 import { statementGroups, statementKinds } from './vocabulary.ts';
 
 export interface GeneratedFile {
@@ -31,10 +39,11 @@ function markdown(): string {
     introduction,
     `## A file\n\nEvery \`*.yaml\` in the directory holds one policy; \`*.test.yaml\` hold cases.\n\n${table(policySchema)}`,
     `## \`applies_to\`\n\nEvery key given must hold. A rule may have its own \`applies_to\`, which narrows the policy's.\n\n${table(appliesToSchema)}`,
-    `## A rule\n\n${table(ruleSchema)}\n\n### \`approvers\`\n\n${table(approversSchema)}`,
+    `## A rule\n\n${table(ruleSchema)}\n\n### \`approvers\`\n\n${table(approversSchema)}\n\n### \`budget\`\n\n${table(budgetSchema)}`,
     `## \`match\`\n\nEvery key given must hold; within a key, any entry.\n\n${table(matchSchema)}\n\n${matching}`,
     `### Kinds of statement\n\n${list(statementKinds)}\n\nGroups:\n\n${groups()}`,
     masks,
+    uses,
     `## Detectors\n\nBuilt in: ${list(detectorNames)}. Own ones under \`detectors\`:\n\n${table(detectorSchema)}`,
     commands,
   ];
@@ -53,6 +62,7 @@ function table(schema: z.ZodType): string {
 
 function typeText(schema: JsonSchema): string {
   if (schema.anyOf !== undefined) return 'a mask, see below';
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
   if (schema.enum !== undefined) return schema.enum.map((word) => `\`${String(word)}\``).join(', ');
   if (schema.type === 'array') {
     const items = Array.isArray(schema.items) || typeof schema.items === 'boolean' ? undefined : schema.items;
@@ -150,13 +160,56 @@ of different kinds: \`redact\`. A mask that a column's type cannot hold becomes 
 
 A mask rule matches either \`columns\` (by origin) or \`values\` (by content, wherever it stands), and no other key.`;
 
+const uses = `## What else a statement does with masked columns
+
+A mask hides what a result shows. A statement can also learn a value without showing it (\`WHERE ssn LIKE '1%'\`, a join, \`ORDER BY\`,
+\`GROUP BY\`, an error that hangs on the value), or put it where no mask follows (\`CREATE TABLE scratch AS SELECT ssn ..\`, \`set_config\`).
+The gate finds both with the target's catalog, through views too, and **blocks them unless a rule lets them through**:
+
+\`\`\`yaml
+rules:
+  - id: email-lookup
+    match: { probes: ["*.customers.email"], how: equality }
+    action: allow
+    budget: { statements: 60, per: hour }
+  - id: join-by-phone
+    match: { probes: ["*.customers.phone"] }
+    action: approve
+    approvers: { groups: [dba] }
+  - id: ssn-stays
+    match: { copies: ["*.customers.ssn"] }
+    action: block
+    message: Social security numbers stay where they are. Copy the customer's id instead.
+\`\`\`
+
+- \`probes\` are masked columns of which the statement learns; \`copies\` are masked columns whose values it puts elsewhere;
+  \`unreadable\` is code that cannot be read, so that it may do either. A rule has one of them, and of other keys only \`how\`.
+- A masked column is one that a mask rule on \`columns\` hides from this user here. Who has no such mask is not restricted.
+- Each column in each clause is decided alone: of the rules that match it the strictest wins, and where none matches it is
+  blocked, whatever the \`default\`. The strictest of these outcomes, and of what the other rules say, is that of the statement.
+- \`how: equality\` lets a user confirm a value that they know already, and nothing else: no ranges, no patterns, no functions
+  around the column, no comparison with another column.
+- A \`budget\` bounds guessing. It counts statements that run, not values: a list (\`email IN (..)\`) compares many at once. It is
+  counted by user and rule, by each gate for itself, in memory: a reload of policies keeps it, a restart of the gate begins anew.
+  A statement that is blocked is not counted. Several rules with a budget on one column add up.
+
+### \`safe_functions\`
+
+The result of a function over a masked column is hidden, since it may give the value away. Where you name the function, its result
+is shown if each masked argument is the bare column: \`count(ssn)\`, but not \`count(nullif(ssn, '..'))\`, which would answer questions
+about the value. You vouch that nobody can learn values from its results, with any other arguments, over any set of rows and in
+every overload; \`count\` is safe, \`length\`, \`min\` and \`md5\` are not. The lists of all policies that apply count together, so a function
+that one policy names is shown under the masks of every other. A name without a schema means the built-in function
+(\`pg_catalog\`); your own need theirs, since anybody who may create functions could make one of the same name elsewhere:
+\`safe_functions: [count, shop.is_valid_email]\`. Names are compared exactly.`;
+
 const commands = `## Commands
 
 - \`./run policy check\` reports every fault with file, line and path, and what is valid but surely not meant: rules that can never
   match, that repeat, shadow or contradict another.
 - \`./run policy test\` runs the cases in \`*.test.yaml\`.
 - \`./run policy explain --user alice --groups engineering --connection shop --label env=prod "SELECT ..."\` shows which rules decide
-  and why, and which columns are masked by which rule.
+  and why, which columns are masked by which rule, and which rules on \`probes\`, \`copies\` and \`unreadable\` could come in.
 
 All take \`--policies DIR\` and \`--json\`.
 
@@ -177,6 +230,14 @@ cases:
   - name: nothing is masked for administrators
     as: { user: dana, groups: [dba] }
     expect: { masks: { public.customers.ssn: none } }
+  - name: an exact address may be looked up
+    statement: SELECT id FROM customers WHERE email = $1
+    probes: [{ column: public.customers.email, clause: where, equality: true }]
+    expect: { outcome: allow, rules: [customer-data/email-lookup] }
 \`\`\`
+
+A case has no catalog, so it says itself what its statement does with masked columns: \`probes\` as above (\`equality\` is false if not
+given), \`copies: [{ column: public.customers.ssn, to: table scratch }]\` and \`unreadable: [a DO block]\`. Columns that are not masked
+for the user of the case are left out, as at run time, and each case begins with full budgets.
 
 \`expect\` takes \`outcome\`, \`rules\`, \`observed\`, \`message\`, \`masks\` and \`detectors\`; what is not given is not compared.`;

@@ -9,12 +9,26 @@ import type { AppliesTo, Match, MatchKey, Rule } from './types.ts';
 import { suggest } from './validate.ts';
 
 /** Parts of the dotted names that a key takes. */
-export const patternParts = { objects: 2, columns: 3, functions: 2 } as const;
+export const patternParts = { objects: 2, columns: 3, functions: 2, probes: 3, copies: 3 } as const;
+
+/** Keys of which a rule on the use of masked columns has exactly one. */
+export const useKeys = ['probes', 'copies', 'unreadable'] as const;
+
+export type UseKey = (typeof useKeys)[number];
+
+/** What use of masked columns a rule is about; null: it is about statements or results. */
+export function useKey(match: Match): UseKey | null {
+  return useKeys.find((key) => match[key] !== null) ?? null;
+}
+
+const columnText = '`column`, `table.column` or `schema.table.column`';
 
 const partsText: Readonly<Record<keyof typeof patternParts, string>> = {
   objects: '`table` or `schema.table`',
-  columns: '`column`, `table.column` or `schema.table.column`',
+  columns: columnText,
   functions: '`name` or `schema.name`',
+  probes: columnText,
+  copies: columnText,
 };
 
 /** Faults of a rule whose shape is right. */
@@ -28,8 +42,9 @@ export function checkRule(
   const add = (keys: KeyPath, message: string): void => void faults.push(faultAt(yaml, [...path, ...keys], message));
   checkAction(rule, add);
   if (rule.action === 'mask') checkMaskMatch(rule.match, add);
+  else if (useKeys.some((key) => rule.match[key] !== undefined)) checkUseMatch(rule.match, add);
   else checkStatementMatch(rule.match, add);
-  for (const key of ['objects', 'columns', 'functions'] as const) {
+  for (const key of ['objects', 'columns', 'functions', 'probes', 'copies'] as const) {
     for (const [index, pattern] of (rule.match[key] ?? []).entries()) {
       if (splitPattern(pattern, patternParts[key]) === null) {
         add(['match', key, index], `"${pattern}" is not ${partsText[key]}`);
@@ -60,6 +75,9 @@ function checkAction(rule: RawRule, add: Add): void {
   if ((masks || rule.action === 'allow') && rule.message !== undefined) {
     add(['message'], 'belongs to actions `block` and `approve` only');
   }
+  if (rule.budget !== undefined && (rule.action !== 'allow' || rule.match.probes === undefined)) {
+    add(['budget'], 'belongs to action `allow` on `probes` only');
+  }
 }
 
 function checkMaskMatch(match: RawMatch, add: Add): void {
@@ -74,7 +92,19 @@ function checkMaskMatch(match: RawMatch, add: Add): void {
   }
 }
 
+/** Statements are decided before it is known what they do with masked columns, so the two cannot meet in one rule. */
+function checkUseMatch(match: RawMatch, add: Add): void {
+  const given = useKeys.filter((key) => match[key] !== undefined);
+  if (given.length > 1) add(['match'], `${given.map((key) => `\`${key}\``).join(' and ')} need a rule each`);
+  for (const key of Object.keys(match)) {
+    if (useKeys.some((useKey) => useKey === key)) continue;
+    if (key !== 'how') add(['match', key], `cannot stand beside \`${given[0]}\``);
+    else if (match.probes === undefined) add(['match', key], 'belongs beside `probes` only');
+  }
+}
+
 function checkStatementMatch(match: RawMatch, add: Add): void {
+  if (match.how !== undefined) add(['match', 'how'], 'belongs beside `probes` only');
   if (match.values !== undefined) add(['match', 'values'], 'belongs to mask rules only: statements have no content');
   if (Object.keys(match).length === 0) add(['match'], 'must not be empty; for "everything" use `default`');
   if (match.columns !== undefined && match.objects === undefined && match.access?.includes('define') === true) {
@@ -108,6 +138,7 @@ export function toRule(policyName: string, raw: RawRule, at: Position): Rule {
     mask: raw.with === undefined ? null : toMask(raw.with),
     approvers: raw.approvers === undefined ? null : { groups: raw.approvers.groups, needed: raw.approvers.needed ?? 1 },
     message: raw.message ?? null,
+    budget: raw.budget ?? null,
     at,
   };
 }
@@ -143,6 +174,10 @@ function toMatch(raw: RawMatch): Match {
     limit: raw.limit ?? null,
     text: raw.text ?? null,
     values: raw.values ?? null,
+    probes: raw.probes ?? null,
+    how: raw.probes === undefined ? null : (raw.how ?? 'any'),
+    copies: raw.copies ?? null,
+    unreadable: raw.unreadable ?? null,
   } satisfies Record<MatchKey, unknown>;
   return match;
 }

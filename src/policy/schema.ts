@@ -13,9 +13,13 @@ const listEntriesMax = 1000;
 const textPatternCharactersMax = 1000;
 const messageCharactersMax = 500;
 const keptCharactersMax = 1000;
+const budgetStatementsMax = 1_000_000;
 
 const nameFormat = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const nameText = 'lower-case letters, digits, `-` and `_`, at most 63 characters';
+
+/** No globs and no quotes: somebody vouches for each function by its exact name. */
+const functionFormat = /^[^".*\s]{1,63}(?:\.[^".*\s]{1,63})?$/;
 
 const name = z.string().regex(nameFormat, nameText);
 const pattern = z.string().min(1).max(patternCharactersMax);
@@ -83,11 +87,42 @@ export const matchSchema = z.strictObject({
     .max(listEntriesMax)
     .optional()
     .describe(`Mask rules only: detectors on content. Built in: ${detectorNames.join(', ')}.`),
+  probes: patterns
+    .optional()
+    .describe(
+      'Masked columns of which the statement learns without showing them (WHERE, JOIN, ORDER BY, ...): as `columns`. With `how` and no other key.',
+    ),
+  how: z
+    .enum(['equality', 'any'])
+    .optional()
+    .describe(
+      'Beside `probes`. `equality`: nothing but the bare column compared by `=` with parameters or literals. Default: any.',
+    ),
+  copies: patterns
+    .optional()
+    .describe('Masked columns whose values the statement puts elsewhere: as `columns`. No other key.'),
+  unreadable: z
+    .literal(true, { error: 'can only be true' })
+    .optional()
+    .describe(
+      'Code that the gate cannot read and that may do anything with masked columns (DO, CREATE TRIGGER, ...). No other key.',
+    ),
 });
 
 export const approversSchema = z.strictObject({
   groups: z.array(z.string().min(1)).min(1).max(listEntriesMax).describe('Groups whose members can approve.'),
   needed: z.int().min(1).max(10).optional().describe('How many of them; 1 if not given.'),
+});
+
+export const budgetSchema = z.strictObject({
+  statements: z
+    .int()
+    .min(1)
+    .max(budgetStatementsMax)
+    .describe('How many statements of one user the rule lets through.'),
+  per: z
+    .enum(['minute', 'hour', 'day'])
+    .describe('Length of the window, which begins with the first of these statements.'),
 });
 
 export const ruleSchema = z.strictObject({
@@ -103,6 +138,9 @@ export const ruleSchema = z.strictObject({
     .optional()
     .describe('What the client is told. Write how to do it right.'),
   applies_to: appliesToSchema.optional().describe('Narrows the policy for this rule; both must hold.'),
+  budget: budgetSchema
+    .optional()
+    .describe('For action `allow` on `probes`: how often. Used up, the rule matches nothing until the window is over.'),
 });
 
 export const detectorSchema = z.strictObject({
@@ -127,6 +165,13 @@ export const policySchema = z.strictObject({
       'For statements that no rule matches. The strictest of the policies that apply wins; absent: this policy has no opinion. If no policy has one, the statement is blocked.',
     ),
   detectors: z.array(detectorSchema).max(listEntriesMax).optional().describe('Own detectors, usable in every file.'),
+  safe_functions: z
+    .array(z.string().regex(functionFormat, 'not `name` or `schema.name`, without quotes and `*`'))
+    .max(listEntriesMax)
+    .optional()
+    .describe(
+      'Functions whose result may be shown although an argument is masked, in every policy. You vouch for them: see below. Without a schema: built in.',
+    ),
   rules: z.array(ruleSchema).max(listEntriesMax).optional().describe('Their order does not matter.'),
 });
 

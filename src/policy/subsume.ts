@@ -2,8 +2,8 @@
  * Whether one rule reaches at least as far as another. "Yes" is always right; "no" may be too careful, so what is found
  * with it is worth reporting.
  */
-import { globCovers, splitPattern } from './pattern.ts';
-import { patternParts } from './rules.ts';
+import { globCovers, globsMeet, splitPattern } from './pattern.ts';
+import { patternParts, useKey } from './rules.ts';
 import type { AppliesTo, Match } from './types.ts';
 import { expandKinds } from './vocabulary.ts';
 
@@ -24,8 +24,15 @@ export function appliesCovers(wide: readonly AppliesTo[], narrow: readonly Appli
   );
 }
 
-/** Every statement that `narrow` matches, `wide` matches too. For statement rules; `foldCase` as `wide` compares names. */
+/** All that `narrow` matches, `wide` matches too. Not for mask rules; `foldCase` as `wide` compares names. */
 export function matchCovers(wide: Match, narrow: Match, foldCase: boolean): boolean {
+  const key = useKey(wide);
+  if (key !== useKey(narrow)) return false;
+  if (key === 'unreadable') return true;
+  if (key !== null) {
+    if (wide.how === 'equality' && narrow.how !== 'equality') return false;
+    return patternsCover(wide[key] ?? [], narrow[key], patternParts[key], foldCase);
+  }
   if (wide.statement !== null) {
     if (narrow.statement === null) return false;
     const kinds = expandKinds(wide.statement);
@@ -60,6 +67,12 @@ export function patternsCover(
     const narrowParts = split(pattern);
     return wideParts.some((w) => w.every((part, index) => globCovers(part, narrowParts[index] ?? '')));
   });
+}
+
+/** Some column could be named by both patterns; letter case is ignored. */
+export function columnPatternsMeet(a: string, b: string): boolean {
+  const [aParts, bParts] = [a, b].map((pattern) => splitPattern(pattern.toLowerCase(), patternParts.columns) ?? []);
+  return aParts.every((part, index) => globsMeet(part, bParts[index] ?? ''));
 }
 
 /** A conjunction of lists is inside `wide` as soon as one of them is. */

@@ -6,6 +6,15 @@ export { formatFault } from '../yaml/faults.ts';
 
 export type Action = Outcome | 'mask';
 
+/** `equality`: nothing but the bare column compared by `=` with parameters or literals. */
+export type ProbeHow = 'equality' | 'any';
+
+/** How many statements of one user a rule lets through in a window, which begins with the first of them. */
+export interface ProbeBudget {
+  readonly statements: number;
+  readonly per: 'minute' | 'hour' | 'day';
+}
+
 export type Presence = 'present' | 'absent' | 'none';
 
 /** Every list is a disjunction, every key a conjunction; null: the key was not given. Patterns as in `pattern.ts`. */
@@ -30,6 +39,14 @@ export interface Match {
   readonly text: string | null;
   /** Detector names; mask rules only. */
   readonly values: readonly string[] | null;
+  /** Masked columns that a statement learns of; with `how` and no other key. */
+  readonly probes: readonly string[] | null;
+  /** Not null exactly if `probes` is given. */
+  readonly how: ProbeHow | null;
+  /** Masked columns that a statement copies; no other key. */
+  readonly copies: readonly string[] | null;
+  /** Bodies that cannot be read; no other key. */
+  readonly unreadable: true | null;
 }
 
 export type MatchKey = keyof Match;
@@ -45,6 +62,8 @@ export interface Rule {
   /** Not null exactly if action is `approve`. */
   readonly approvers: Approvers | null;
   readonly message: string | null;
+  /** Only of allow rules on `probes`. */
+  readonly budget: ProbeBudget | null;
   readonly at: Position;
 }
 
@@ -56,6 +75,8 @@ export interface Policy {
   readonly default: 'allow' | 'block' | null;
   readonly rules: readonly Rule[];
   readonly detectors: readonly CustomDetector[];
+  /** `schema.name`; `pg_catalog` was filled in where the file names no schema. */
+  readonly safeFunctions: readonly string[];
   readonly at: Position;
 }
 

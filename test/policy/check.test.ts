@@ -115,3 +115,68 @@ test('nobody is let in by default, and capitals that an allow rule cannot meet',
   assert.deepEqual(findings(p('  - { id: a, match: { statement: [drop] }, action: block }', '')), ['no-default p']);
   assert.deepEqual(findings(p('  - { id: a, match: { objects: [Orders] }, action: allow }')), ['case p/a']);
 });
+
+const ssnMask = '  - { id: ssn, match: { columns: ["*.customers.ssn"] }, action: mask, with: redact }\n';
+
+test('rules on masked columns that no mask rule names', () => {
+  const probes = (pattern: string, mask = ssnMask, extra = ''): string[] =>
+    findings(p(`${mask}  - { id: a, match: { probes: ['${pattern}'] }, action: allow${extra} }`));
+  assert.deepEqual(probes('*.customers.ssn'), []);
+  assert.deepEqual(probes('ssn'), []);
+  assert.deepEqual(probes('public.*.s*'), []);
+  assert.deepEqual(probes('*.customers.email'), ['never p/a']);
+  assert.deepEqual(probes('*.staff.ssn'), ['never p/a']);
+  assert.deepEqual(probes('ssn', ssnMask.replace('ssn"', 'SSN"')), [], 'masks ignore letter case');
+  assert.deepEqual(probes('ssn', ''), ['never p/a']);
+  const content = '  - { id: m, match: { values: [us_ssn] }, action: mask, with: redact }\n';
+  assert.deepEqual(probes('ssn', content), ['never p/a'], 'a mask on content names no column');
+  const copies = p(`${ssnMask}  - { id: a, match: { copies: [ssn, phone, fax] }, action: block }`);
+  assert.deepEqual(findings(copies), ['never p/a', 'never p/a'], 'each pattern is looked at');
+  assert.deepEqual(findings(p('  - { id: a, match: { unreadable: true }, action: block }')), []);
+});
+
+test('rules on masked columns whose masks are for others', () => {
+  const masks = (head: string, ruleHead = ''): string[] =>
+    findings(
+      p(`  - { id: a, match: { probes: [ssn] }, action: allow${ruleHead} }`),
+      p(ssnMask, head).replace('name: p', 'name: q'),
+    );
+  assert.deepEqual(masks('applies_to: { groups: [sales] }'), [], 'a user may be in any groups');
+  assert.deepEqual(masks('mode: observe'), ['never p/a'], 'masks of an observing policy are not applied');
+  const trial = `${ssnMask}  - { id: a, match: { probes: [ssn] }, action: allow }`;
+  assert.deepEqual(findings(p(trial, 'mode: observe').replace('name: p', 'name: q'), p('  []')), [], 'a trial of both');
+  const dba = ', applies_to: { groups: [dba] }';
+  assert.deepEqual(masks('applies_to: { not_groups: [dba] }', dba), ['never p/a']);
+  assert.deepEqual(masks('applies_to: { not_groups: [sales] }', dba), []);
+  const shop = ', applies_to: { connections: [shop] }';
+  assert.deepEqual(masks('applies_to: { connections: [billing] }', shop), ['never p/a']);
+  assert.deepEqual(masks('applies_to: { connections: ["sh*"] }', shop), []);
+});
+
+test('rules on uses repeat, shadow and contradict only rules on the same use', () => {
+  const pair = (a: string, b: string): string[] =>
+    findings(p(`${ssnMask}  - { id: a, match: ${a} }\n  - { id: b, match: ${b} }`));
+  const ask = 'action: approve, approvers: { groups: [dba] }';
+  const budget = 'budget: { statements: 5, per: hour }';
+  for (const [a, b, expected] of [
+    ['{ probes: [ssn] }, action: block', '{ probes: ["*.ssn"] }, action: block', ['duplicate p/b']],
+    ['{ probes: ["*"] }, action: block', `{ probes: [ssn] }, ${ask}`, ['shadowed p/b']],
+    ['{ probes: ["*"] }, action: block', '{ probes: [ssn] }, action: allow', ['contradiction p/b']],
+    ['{ probes: [ssn] }, action: allow', '{ probes: [ssn], how: equality }, action: allow', ['shadowed p/b']],
+    ['{ probes: [ssn], how: equality }, action: block', '{ probes: [ssn] }, action: allow', []],
+    ['{ probes: [ssn] }, action: block', '{ copies: [ssn] }, action: block', []],
+    ['{ probes: [ssn] }, action: block', '{ statement: [drop] }, action: block', []],
+    ['{ unreadable: true }, action: block', `{ unreadable: true }, ${ask}`, ['shadowed p/b']],
+    ['{ unreadable: true }, action: block', '{ objects: [t] }, action: allow', []],
+    ['{ probes: [ssn] }, action: allow', `{ probes: [ssn] }, action: allow, ${budget}`, ['shadowed p/b']],
+    [`{ probes: [ssn] }, action: allow, ${budget}`, `{ probes: [ssn] }, action: allow, ${budget}`, []],
+    [`{ probes: [ssn] }, action: allow, ${budget}`, '{ probes: [customers.ssn] }, action: allow', []],
+  ] as const) {
+    assert.deepEqual(pair(a, b), expected, `${a} / ${b}`);
+  }
+});
+
+test('capital letters in rules on uses and in safe functions', () => {
+  assert.deepEqual(findings(p(`${ssnMask}  - { id: a, match: { probes: [SSN] }, action: allow }`)), ['case p/a']);
+  assert.deepEqual(findings(p('  []', 'default: allow\nsafe_functions: [Count, md5]')), ['case p']);
+});

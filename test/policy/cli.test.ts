@@ -193,3 +193,76 @@ test('explain: an allow rule says what it does not cover', async () => {
   const explained = await run(['explain', '--user', 'a', '--connection', 'c', 'SELECT 1'], [{ name: 'p.yaml', text }]);
   assert.match(explained.text, /- p\/r -> allow: not objects does not cover read customers/);
 });
+
+const uses = `
+name: u
+default: allow
+rules:
+  - { id: ssn, match: { columns: [customers.ssn, customers.email] }, action: mask, with: redact, applies_to: { not_groups: [dba] } }
+  - { id: look, match: { probes: [customers.email], how: equality }, action: allow, budget: { statements: 1, per: hour } }
+  - { id: out, match: { copies: [staff.ssn] }, action: block }
+  - { id: code, match: { unreadable: true }, action: approve, approvers: { groups: [dba] } }
+`;
+const usesFile = [{ name: 'u.yaml', text: uses }];
+
+test('test: what a statement does with masked columns', async () => {
+  const head = 'as: { user: alice }\non: { connection: shop }\ncases:\n';
+  const email = '{ column: public.customers.email, clause: where, equality: true }';
+  const holding = `${head}
+  - { name: by equality, statement: SELECT 1, probes: [${email}, ${email}], expect: { outcome: allow, rules: [u/look] } }
+  - { name: a full budget again, probes: [${email}], expect: { outcome: allow } }
+  - { name: not by range, probes: [{ column: public.customers.email, clause: where }], expect: { outcome: block, rules: [] } }
+  - { name: copies, copies: [{ column: public.customers.ssn, to: x }], expect: { outcome: block } }
+  - { name: code, unreadable: [a trigger], expect: { outcome: approve, rules: [u/code] } }
+  - { name: not masked, probes: [{ column: public.orders.id, clause: where }], expect: { outcome: allow, rules: [] } }
+  - { name: masked for others, as: { user: dana, groups: [dba] }, statement: SELECT 1, probes: [${email}], copies: [{ column: public.customers.ssn, to: x }], unreadable: [y], expect: { outcome: allow, rules: [] } }
+  - { name: nothing used, statement: SELECT 1, probes: [], expect: { outcome: allow } }
+`;
+  assert.deepEqual(await run(['test'], usesFile, holding), { code: 0, text: '8 cases, 0 failed' });
+
+  const failing = `${head}
+  - { name: wrong, probes: [{ column: public.customers.ssn, clause: order_by }], expect: { outcome: allow } }
+`;
+  assert.match(
+    (await run(['test'], usesFile, failing)).text,
+    /outcome: expected allow, got block \(customers\.ssn is masked, and ORDER BY would reveal it: /,
+  );
+  const faulty = `${head}
+  - { name: a, probes: [{ column: ssn, clause: where }], expect: { outcome: block } }
+  - { name: b, copies: [{ column: "*.customers.ssn", to: x }], expect: { outcome: block } }
+  - { name: c, probes: [{ column: public.customers.ssn }], expect: { outcome: block } }
+`;
+  const { text } = await run(['test'], usesFile, faulty);
+  assert.match(text, /cases\[2\]\.probes\[0\]\.clause: missing/);
+  const names = await run(['test'], usesFile, faulty.split('\n').slice(0, -2).join('\n'));
+  assert.match(names.text, /5:35 cases\[0\]\.probes\[0\]\.column: is not schema\.table\.column/);
+  assert.match(names.text, /cases\[1\]\.copies\[0\]\.column: is not schema\.table\.column\n2 faults$/);
+});
+
+test('explain: rules that could come in, and those that cannot', async () => {
+  const on = ['--user', 'alice', '--connection', 'shop'];
+  const { text } = await run(['explain', ...on, 'SELECT *'], usesFile);
+  assert.deepEqual(text.split('\n').slice(6, 15), [
+    'statement',
+    '  allow: select',
+    '  other uses of masked columns, if the catalog finds any (blocked if no rule matches)',
+    '    + u/look -> allow: probes customers.email; equality only; at most 1 statement per hour',
+    '    + u/code -> approve: unreadable',
+    '    - u/out -> block: names no masked column that stands here (copies)',
+    '  masks on columns',
+    '    customers.ssn -> redact (u/ssn)',
+    '    customers.email -> redact (u/ssn)',
+  ]);
+  const json = JSON.parse((await run(['explain', '--json', ...on, 'SELECT *'], usesFile)).text);
+  assert.deepEqual(json.statements[0].rules, []);
+  assert.deepEqual(json.statements[0].uses[0], {
+    id: 'u/look',
+    action: 'allow',
+    mode: 'enforce',
+    key: 'probes',
+    how: 'equality',
+    budget: { statements: 1, per: 'hour' },
+    possible: true,
+    columns: ['customers.email'],
+  });
+});

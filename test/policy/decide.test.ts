@@ -181,7 +181,7 @@ rules:
   assert.deepEqual(session.decide([statement({ kind: 'insert' })]).observed, [], 'its default does not count');
   assert.deepEqual(session.decide([select, drop]).observed, []);
   assert.deepEqual(session.decide([select, select, statement({ kind: 'insert' })]).observed, ['trial/no-select']);
-  assert.deepEqual(session.masks, { columns: [], values: [], customDetectors: [] });
+  assert.deepEqual(session.masks, { columns: [], values: [], customDetectors: [], safeFunctions: [] });
 
   const alone = policySet(observing).forSession(alice, shop);
   assert.equal(alone.applies, false);
@@ -234,5 +234,17 @@ rules:
       { rule: 'b/badges', detectors: ['badge', 'email'], mask: { kind: 'hash' } },
     ],
     customDetectors: [{ name: 'badge', pattern: 'B-\\d{6}' }],
+    safeFunctions: [],
   });
+});
+
+test('safe functions: those of all policies that apply and are enforced, always with a schema', () => {
+  const set = policySet(
+    'name: a\nsafe_functions: [count, shop.is_valid]',
+    'name: b\nsafe_functions: [count, crm.check]\napplies_to: { groups: [engineering] }',
+    'name: c\nsafe_functions: [md5]\nmode: observe',
+  );
+  const safe = (user: typeof alice): readonly string[] => set.forSession(user, shop).masks.safeFunctions;
+  assert.deepEqual(safe(alice), ['pg_catalog.count', 'shop.is_valid', 'crm.check']);
+  assert.deepEqual(safe(dana), ['pg_catalog.count', 'shop.is_valid']);
 });

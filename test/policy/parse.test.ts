@@ -12,6 +12,20 @@ function lines(...texts: string[]): string[] {
   return faultsOf(...texts).map(formatFault);
 }
 
+const noUse = { probes: null, how: null, copies: null, unreadable: null };
+const noMatch = {
+  statement: null,
+  objects: null,
+  access: null,
+  columns: null,
+  functions: null,
+  where: null,
+  limit: null,
+  text: null,
+  values: null,
+  ...noUse,
+};
+
 test('a complete file becomes complete data', () => {
   const [policy] = policies(`
 name: p
@@ -19,6 +33,7 @@ applies_to: { connections: [shop], labels: { env: prod }, groups: [a], not_group
 mode: observe
 default: block
 detectors: [{ name: badge, pattern: 'B\\d+' }]
+safe_functions: [count, shop.is_valid]
 rules:
   - id: r
     match: { statement: [update], where: absent }
@@ -26,6 +41,9 @@ rules:
     approvers: { groups: [dba] }
     message: Why?
   - { id: m, match: { values: [badge] }, action: mask, with: null }
+  - { id: p, match: { probes: [ssn], how: equality }, action: allow, budget: { statements: 20, per: hour } }
+  - { id: q, match: { probes: [ssn] }, action: block }
+  - { id: u, match: { unreadable: true }, action: block }
 `);
   assert.deepEqual(policy, {
     name: 'p',
@@ -54,15 +72,26 @@ rules:
           limit: null,
           text: null,
           values: null,
+          ...noUse,
         },
         appliesTo: policy.rules[0].appliesTo,
         mask: null,
         approvers: { groups: ['dba'], needed: 1 },
         message: 'Why?',
-        at: { file: '0.yaml', line: 8, column: 5 },
+        budget: null,
+        at: { file: '0.yaml', line: 9, column: 5 },
       },
       { ...policy.rules[1], id: 'p/m', action: 'mask', mask: { kind: 'null' } },
+      {
+        ...policy.rules[2],
+        id: 'p/p',
+        match: { ...noMatch, probes: ['ssn'], how: 'equality' },
+        budget: { statements: 20, per: 'hour' },
+      },
+      { ...policy.rules[3], match: { ...noMatch, probes: ['ssn'], how: 'any' }, budget: null },
+      { ...policy.rules[4], match: { ...noMatch, unreadable: true } },
     ],
+    safeFunctions: ['pg_catalog.count', 'shop.is_valid'],
     at: { file: '0.yaml', line: 2, column: 1 },
   });
 });
@@ -131,6 +160,37 @@ test('what a rule may not say', () => {
     ['match: { columns: [a] }, action: mask, with: { keep_last: 4, keep_first: 4 }', /with: is none of redact/],
     ['match: { text: "(?=a)" }, action: block', /match\.text: not an RE2 pattern/],
     ['match: { text: "a)|(b" }, action: allow', /match\.text: not an RE2 pattern/],
+    [
+      'match: { probes: [a.b.c.d] }, action: block',
+      /match\.probes\[0\]: "a\.b\.c\.d" is not `column`, `table\.column`/,
+    ],
+    ['match: { copies: [] }, action: block', /match\.copies: must not be empty/],
+    ['match: { probes: [a], how: range }, action: block', /match\.how: "range" is none of equality, any/],
+    ['match: { probes: [a], copies: [b] }, action: block', /match: `probes` and `copies` need a rule each/],
+    ['match: { probes: [a], statement: [select] }, action: block', /match\.statement: cannot stand beside `probes`/],
+    ['match: { copies: [a], how: equality }, action: block', /match\.how: belongs beside `probes` only/],
+    ['match: { statement: [drop], how: any }, action: block', /match\.how: belongs beside `probes` only/],
+    ['match: { unreadable: false }, action: block', /match\.unreadable: can only be true/],
+    ['match: { unreadable: true, text: x }, action: block', /match\.text: cannot stand beside `unreadable`/],
+    [
+      'match: { probes: [a] }, action: mask, with: redact',
+      /match\.probes: a mask rule matches `columns` or `values` only/,
+    ],
+    ['match: { probes: [a] }, action: approve', /action `approve` needs `approvers`/],
+    [
+      'match: { probes: [a] }, action: block, budget: { statements: 1, per: hour }',
+      /budget: belongs to action `allow` on `probes` only/,
+    ],
+    [
+      'match: { copies: [a] }, action: allow, budget: { statements: 1, per: hour }',
+      /budget: belongs to action `allow` on `probes` only/,
+    ],
+    ['match: { probes: [a] }, action: allow, budget: { statements: 0, per: hour }', /statements: must be at least 1/],
+    [
+      'match: { probes: [a] }, action: allow, budget: { statements: 1, per: week }',
+      /"week" is none of minute, hour, day/,
+    ],
+    ['match: { probes: [a] }, action: allow, budget: { statements: 1 }', /per: missing; one of minute, hour, day/],
     ['match: { objects: [a..b] }, action: block', /"a\.\.b" is not `table` or `schema\.table`/],
     ['match: { columns: [a], access: [define] }, action: block', /columns are read or written, never defined/],
     ['match: { statement: [drop] }, action: block, applies_to: { group: [a] }', /unknown key; did you mean "groups"\?/],
@@ -151,6 +211,10 @@ test('what a file may not say', () => {
     faultsOf().map(({ message }) => message),
     ['no policy file found'],
   );
+  for (const name of ['count*', '', 'a.b.c', '"count"', '.a', 'a.', 'a b']) {
+    const [fault] = lines(`name: p\nsafe_functions: [${JSON.stringify(name)}]`);
+    assert.match(fault, /safe_functions\[0\]: not `name` or `schema\.name`/, name);
+  }
   assert.match(lines(`name: p # ${'x'.repeat(1 << 20)}`)[0], /larger than/);
   const twice = 'name: p\nrules:\n  - &r { id: r, match: { statement: [drop] }, action: block }\n  - *r';
   assert.deepEqual(lines(twice), ['0.yaml:4:5 rules[1].id: "r" is already the id of another rule here']);
@@ -215,6 +279,11 @@ test('no structure makes the parser throw', () => {
         'statement',
         'columns',
         'values',
+        'probes',
+        'how',
+        'copies',
+        'unreadable',
+        'budget',
         'applies_to',
         'name',
         'pattern',

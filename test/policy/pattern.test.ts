@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileGlob, globCovers, globMatches, matchGlob, splitPattern } from '../../src/policy/pattern.ts';
+import { compileGlob, globCovers, globMatches, globsMeet, matchGlob, splitPattern } from '../../src/policy/pattern.ts';
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 2000);
 const globText = fc.string({ unit: fc.constantFrom('a', 'b', '*', '.'), maxLength: 8 });
@@ -83,4 +83,36 @@ test('dots split, quotes keep dots together, missing parts are stars', () => {
   assert.deepEqual(splitPattern('public.customers.ssn', 3), ['public', 'customers', 'ssn']);
   assert.deepEqual(splitPattern('"odd.name".ssn', 3), ['*', 'odd.name', 'ssn']);
   for (const wrong of ['a.b.c.d', 'a..b', '.a', 'a.', '"a', '']) assert.equal(splitPattern(wrong, 3), null, wrong);
+});
+
+test('two patterns meet exactly if some name matches both', () => {
+  for (const [a, b, expected] of [
+    ['ssn', 'ssn', true],
+    ['ssn', 'email', false],
+    ['s*', '*n', true],
+    ['a*', 'b*', false],
+    ['a*b', 'a*c', false],
+    ['*a*', '*b*', true],
+    ['*', '', true],
+    ['', 'a', false],
+    ['a*a', 'a', false],
+    ['**', 'x', true],
+  ] as const) {
+    assert.equal(globsMeet(a, b), expected, `${a} and ${b}`);
+    assert.equal(globsMeet(b, a), expected, `${b} and ${a}`);
+  }
+  // Of two patterns of at most four characters that meet, some name of at most eight matches both.
+  const names = [''];
+  for (let at = 0; at < names.length && names[at].length < 8; at++) names.push(`${names[at]}a`, `${names[at]}b`);
+  const short = fc.string({ unit: fc.constantFrom('a', 'b', '*'), maxLength: 4 });
+  fc.assert(
+    fc.property(short, short, (a, b) => {
+      assert.equal(
+        globsMeet(a, b),
+        names.some((name) => matchGlob(a, name) && matchGlob(b, name)),
+        `${a} and ${b}`,
+      );
+    }),
+    { numRuns },
+  );
 });

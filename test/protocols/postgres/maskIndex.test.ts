@@ -26,7 +26,7 @@ function rule(columns: string, mask: MaskSpec = last4): ColumnMaskRule {
 }
 
 function indexOf(...rules: ColumnMaskRule[]): ColumnMaskIndex {
-  return columnMasks(catalog, { columns: rules, values: [], customDetectors: [] }, strongerMask);
+  return columnMasks(catalog, { columns: rules, values: [], customDetectors: [], safeFunctions: [] }, strongerMask);
 }
 
 function maskOf(index: ColumnMaskIndex, table: string, column: string, schema = 'public'): ColumnMask | null {

@@ -29,9 +29,10 @@ const rules: MaskRules = {
   ],
   values: [],
   customDetectors: [],
+  safeFunctions: [],
 };
 const other: MaskRules = { ...rules, columns: [{ ...rules.columns[0], schema: 'public' }] };
-const none: MaskRules = { columns: [], values: [], customDetectors: [] };
+const none: MaskRules = { columns: [], values: [], customDetectors: [], safeFunctions: [] };
 const pii: ValueMaskRule = { rule: 'p/pii', detectors: ['email', 'us_ssn'], mask: { kind: 'redact' } };
 
 /** `table.attnum:type` or `-:type` for a column without origin. */
@@ -230,6 +231,7 @@ describe('value masks', () => {
         { name: 'badge', pattern: 'x' },
         { name: 'unused', pattern: 'y' },
       ],
+      safeFunctions: [],
     };
     const result = buildMaskPlan(input('select name from customers', shape('customers.2'), {}, masks));
     assert.ok(result.kind === 'plan');
