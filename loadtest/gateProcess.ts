@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../src/demo/freePort.ts';
+import { gateCommand } from '../src/demo/gateCommand.ts';
 import type { Endpoint } from './client.ts';
 import { startServer } from './server.ts';
 import type { Server } from './server.ts';
@@ -34,10 +35,14 @@ export async function startLoadGate({ target, env }: LoadGateOptions): Promise<L
   await writeFile(join(directory, 'policies', 'detect.yaml'), detectPolicy);
   const config = join(directory, 'blastgate.yaml');
   await writeFile(config, configuration(port, target), { mode: 0o600 });
-  const command = [process.execPath, join(root, 'src', 'main.ts'), 'serve', '--config', config];
+  const { command, env: gateEnv } = gateCommand(root, config, {
+    ...env,
+    LOADTEST_PASSWORD: password,
+    LOADTEST_TARGET_PASSWORD: target.password,
+  });
   const server = await startServer('the gate', command, port, {
     cwd: directory,
-    env: { ...env, LOADTEST_PASSWORD: password, LOADTEST_TARGET_PASSWORD: target.password },
+    env: gateEnv,
     removeDirectory: directory,
   });
   const endpoint = { host: '127.0.0.1', port, user: 'load', password };

@@ -2,6 +2,7 @@
 import { buildCatalog, type CatalogRow } from '../src/protocols/postgres/catalogBuild.ts';
 import { type ParseSql, searchPathOf } from '../src/protocols/postgres/catalog.ts';
 import { lineageOf } from '../src/protocols/postgres/lineage.ts';
+import { flowOf } from '../src/protocols/postgres/lineageFlow.ts';
 import { columnMasks } from '../src/protocols/postgres/maskIndex.ts';
 import { buildMaskPlan, shapeOfLineage } from '../src/protocols/postgres/maskPlan.ts';
 import { loadParser, parseSql } from '../src/protocols/postgres/parse.ts';
@@ -51,12 +52,14 @@ export async function tasks(): Promise<Task[]> {
     columns: [{ rule: 'p/ssn', schema: '*', table: 'customers', column: 'ssn', mask: { kind: 'redact' } }],
     values: [],
     customDetectors: [],
+    safeFunctions: [],
   } as const;
   const index = columnMasks(catalog, rules, strongerMask);
   const list: Task[] = [];
   for (const [title, sql] of Object.entries(statements)) {
     const ast = parse(sql)?.[0];
     list.push({ name: `lineage: ${title}`, fn: () => void lineageOf(ast, catalog, path) });
+    list.push({ name: `flow: ${title}`, fn: () => void flowOf(ast, catalog, path) });
     const lineage = lineageOf(ast, catalog, path);
     const input = {
       shape: shapeOfLineage(lineage),

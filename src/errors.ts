@@ -26,6 +26,12 @@ export const errors = {
     message: 'needs approval, and approvals are not available on this gate yet',
     hint: 'Ask one of the named approvers to run the statement.',
   },
+  BG_MASK_WRITTEN: {
+    severity: 'ERROR',
+    sqlstate: '42501',
+    message: 'a mask would be written over the value that it stands for',
+    hint: 'Leave the masked column out of the statement, or give its real value.',
+  },
   BG_STATEMENT_UNPARSABLE: {
     severity: 'ERROR',
     sqlstate: '42601',
@@ -73,6 +79,18 @@ export const errors = {
     sqlstate: '57014',
     message: 'authentication took too long',
     hint: 'The client must complete the handshake within the configured time.',
+  },
+  BG_IDLE_TIMEOUT: {
+    severity: 'FATAL',
+    sqlstate: '57P05',
+    message: 'terminating connection because it was idle for too long',
+    hint: 'Reconnect; `limits.idle_ms` of the gate says how long a session may rest.',
+  },
+  BG_SLOW_CLIENT: {
+    severity: 'FATAL',
+    sqlstate: '08006',
+    message: 'terminating connection because the client did not read what was sent to it',
+    hint: 'Read results as they come, or raise `limits.slow_client_ms` of the gate.',
   },
   BG_TLS_REQUIRED: {
     severity: 'FATAL',

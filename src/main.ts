@@ -8,11 +8,13 @@ enableCompileCache();
 // for it once it is hot. The baseline code parses as fast (`./run bench parse`): most of a parse is making the tree.
 setFlagsFromString('--no-wasm-dynamic-tiering');
 setFlagsFromString('--no-wasm-tier-up');
+// What is loaded at the start is no load: the space for young objects stays small until gateway/youngSpace.ts lets it grow.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const usage = `usage: blastgate <command>
 
   serve --config FILE    run the gate
-  policy check|test|explain ...
+  policy check|test|explain|catalog ...
   docs                   write the generated reference
   version
 `;
@@ -26,7 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     case 'policy': {
       const { policy } = await import('./cli/policy.ts');
-      return await policy(rest);
+      return await policy(rest, process.env);
     }
     case 'docs': {
       const { writeReference } = await import('./cli/docs.ts');

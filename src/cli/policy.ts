@@ -1,14 +1,19 @@
-/** `policy check|test|explain`: what ops ask of their policy files. */
+/** `policy check|test|explain|catalog`: what ops ask of their policy files. */
 import { policyCommand } from '../policy/cli.ts';
 import { readPolicyFiles } from '../policy/load.ts';
 import { analyze } from '../protocols/postgres/facts.ts';
 import { loadParser } from '../protocols/postgres/parse.ts';
+import { catalogOpener } from './targetCatalog.ts';
 
-export async function policy(args: readonly string[]): Promise<number> {
+export async function policy(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
   await loadParser();
   return await policyCommand([...args], {
     analyze,
     readFiles: readPolicyFiles,
+    openCatalog: catalogOpener(env),
     out: (text) => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`),
   });
 }

@@ -38,6 +38,7 @@ export function completeConfig(given: ConfigFile, file: string): Config {
       slotBytes: masking.slot_bytes,
       slabBytes: masking.slab_bytes,
       hashKey: masking.hash_key ? secretRef(masking.hash_key, inDirectory) : null,
+      catalogProbeMs: masking.catalog_probe_ms,
     },
     audit: { durability: audit.durability, fileBytes: audit.file_bytes, textBytes: audit.text_bytes },
     log: { level: given.log.level },

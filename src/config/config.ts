@@ -100,6 +100,8 @@ export interface MaskingConfig {
   readonly slabBytes: number;
   /** Key of the `hash` mask; null: kept in the data directory. */
   readonly hashKey: SecretRef | null;
+  /** Time between two looks at the catalog of a target whose sessions have masks; 0: never. */
+  readonly catalogProbeMs: number;
 }
 
 export interface AuditConfig {

@@ -157,7 +157,7 @@ const limits = z.strictObject({
     .describe('Sessions of one user at once; default: `connections`.'),
   unauthenticated: whole(1, 1_000_000).default(8_192).describe('Sockets at once that have not logged in yet.'),
   authentication_ms: whole(100, 600_000).default(10_000).describe('Time a client has to log in.'),
-  startup_bytes: whole(512, 65_536).default(10_000).describe('Longest message before login.'),
+  startup_bytes: whole(512, 65_536).default(16_384).describe('All that a client may send before it has logged in.'),
   message_bytes: whole(65_536, 1_073_741_823)
     .default(64 * MiB)
     .describe('Longest client message; COPY data streams and may be longer.'),
@@ -165,7 +165,9 @@ const limits = z.strictObject({
     .default(MiB)
     .describe('Longest statement text; longer ones are refused.'),
   dial_ms: whole(100, 600_000).default(10_000).describe('Time to connect and log in to a target.'),
-  idle_ms: whole(1_000, 2_147_483_647).optional().describe('Sessions idle for this long are closed; default: never.'),
+  idle_ms: whole(1_000, 2_147_483_647)
+    .optional()
+    .describe('A session without traffic for this long is closed, unless a statement runs; default: never.'),
   slow_client_ms: whole(1_000, 2_147_483_647)
     .default(900_000)
     .describe('A client that reads nothing for this long while data waits is disconnected.'),
@@ -184,6 +186,12 @@ const masking = z.strictObject({
     .default(48 * MiB)
     .describe('All read buffers together; touched only when used.'),
   hash_key: secret.optional().describe('Key of the `hash` mask; default: made once and kept in `data`.'),
+  catalog_probe_ms: z
+    .union([z.literal(0), whole(100, 600_000)], { error: 'must be 0 or a number of milliseconds from 100 to 600000' })
+    .default(5_000)
+    .describe(
+      'How often, while sessions with masks are open, the gate looks whether the schema of a target was changed past it; a view that is replaced there may show unmasked values for about this long. 0: never, and then until the schema is changed through the gate.',
+    ),
 });
 
 const audit = z.strictObject({

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresServer } from './embeddedPostgres.ts';
 import { freePort } from './freePort.ts';
+import { gateCommand } from './gateCommand.ts';
 import { startGuarded } from './guard.ts';
 
 export interface DemoUser {
@@ -61,17 +62,13 @@ export async function startGate(options: GateOptions): Promise<DemoGate> {
   const config = join(options.directory, 'blastgate.yaml');
   await writeFile(config, configuration(options, port, controlPort, data, users), { mode: 0o600 });
   const started = performance.now();
-  const child = startGuarded([process.execPath, join(options.root, 'src', 'main.ts'), 'serve', '--config', config], {
-    stopSignal: 'TERM',
-    stopWaitMs: 15_000,
-    cwd: options.directory,
-    env: {
-      ...options.env,
-      DEMO_ALICE_PASSWORD: users.alice.password,
-      DEMO_DANA_PASSWORD: users.dana.password,
-      DEMO_SHOP_PASSWORD: options.credential.password,
-    },
+  const { command, env } = gateCommand(options.root, config, {
+    ...options.env,
+    DEMO_ALICE_PASSWORD: users.alice.password,
+    DEMO_DANA_PASSWORD: users.dana.password,
+    DEMO_SHOP_PASSWORD: options.credential.password,
   });
+  const child = startGuarded(command, { stopSignal: 'TERM', stopWaitMs: 15_000, cwd: options.directory, env });
   const lines: string[] = [];
   for (const input of [child.stdout, child.stderr]) {
     createInterface({ input }).on('line', (line) => {

@@ -22,6 +22,7 @@ import { openIdentity } from '../identity/identity.ts';
 import type { IdentityStore } from '../identity/identity.ts';
 import { openLanes } from '../lanes/lanes.ts';
 import type { Lanes } from '../lanes/lanes.ts';
+import { ProbeBudgets } from '../policy/budgets.ts';
 import type { PolicySet } from '../policy/compile.ts';
 import { loadPolicies } from '../policy/load.ts';
 import { gatePermit } from '../policy/permit.ts';
@@ -39,6 +40,8 @@ import { dial } from './dial.ts';
 import type { DialTarget } from './dial.ts';
 import { Listener } from './listener.ts';
 import { GateMasker } from './masker.ts';
+import { Timers } from './timers.ts';
+import { YoungSpace } from './youngSpace.ts';
 
 export interface Gateway {
   readonly port: number;
@@ -94,7 +97,19 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     hashKey,
     counters: metrics.gate,
   });
-  const services = composeServices({ config, log, metrics, audit, masker, hashKey, identities, targets, state });
+  const timers = new Timers();
+  const services = composeServices({
+    config,
+    log,
+    metrics,
+    audit,
+    masker,
+    hashKey,
+    identities,
+    targets,
+    state,
+    timers,
+  });
   connectMetrics(metrics, slab, lanes, audit, policies.set.version);
   const { postgres } = config.listen;
   const listener = new Listener({
@@ -107,10 +122,12 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     perUserMax: config.limits.connectionsPerUser,
     unauthenticatedMax: config.limits.unauthenticated,
     authenticationMs: config.limits.authenticationMs,
+    pace: { idleMs: config.limits.idleMs, slowClientMs: config.limits.slowClientMs },
     counters: metrics.gate,
     connectionCounters: (name) => metrics.connection(name),
   });
   const address = await listener.listen();
+  const pulse = startPulse(listener, metrics);
   const watch = watchForChanges(config, policies.digest, state, metrics, log);
   const control = await openControlPort(config, state, audit, metrics, log);
   log.info({ host: address.host, port: address.port, control: control?.port ?? null }, 'accepting');
@@ -122,6 +139,8 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
       log.info({ sessions: listener.open }, 'draining');
       watch.close();
       await listener.drain(config.limits.drainMs);
+      clearInterval(pulse);
+      timers.close();
       const fault = await audit.close();
       if (fault !== null) log.error({ detail: fault.detail }, 'the audit log could not be completed');
       await lanes.close();
@@ -130,6 +149,8 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     },
   };
 }
+
+const pulseMs = 500;
 
 /** What changes while the gate runs. */
 interface State {
@@ -150,12 +171,13 @@ async function openPolicies(config: Config, log: Log): Promise<{ set: PolicySet;
   return loaded;
 }
 
-interface OpenTarget {
+export interface OpenTarget {
   readonly target: Target;
   readonly dial: DialTarget;
 }
 
-async function openTargets(config: Config, secrets: Secrets): Promise<ReadonlyMap<string, OpenTarget>> {
+/** Targets as configured. Secrets are looked up when they are needed. */
+export async function openTargets(config: Config, secrets: Secrets): Promise<ReadonlyMap<string, OpenTarget>> {
   const targets = new Map<string, OpenTarget>();
   for (const { name, protocol, target, credential, labels } of config.connections) {
     const ca = target.ca === null ? null : await readFile(target.ca, 'utf8');
@@ -216,15 +238,20 @@ interface Parts {
   readonly identities: IdentityStore;
   readonly targets: ReadonlyMap<string, OpenTarget>;
   readonly state: State;
+  readonly timers: Timers;
 }
 
 function composeServices(parts: Parts): Services {
   const { config, log, metrics, audit, state, targets } = parts;
+  // They outlive a change of the policies, so that editing a file gives nobody a new allowance.
+  const budgets = new ProbeBudgets(() => performance.now());
   return {
     limits: {
       messageBytesMax: config.limits.messageBytes,
       statementBytesMax: config.limits.statementBytes,
       authenticationMs: config.limits.authenticationMs,
+      startupBytesMax: config.limits.startupBytes,
+      catalogProbeMs: config.masking.catalogProbeMs,
     },
     log,
     masker: parts.masker,
@@ -251,7 +278,7 @@ function composeServices(parts: Parts): Services {
       }
       return wire;
     },
-    policyFor: (identity, connection) => state.policies.forSession(identity, connection),
+    policyFor: (identity, connection) => state.policies.forSession(identity, connection, budgets),
     openAudit: (user, identity, connection, client) => {
       const facts = { protocol: 'postgres', clientAddress: client.peer, groups: identity?.groups ?? [] };
       // A login that was refused proves neither name; the record says so by its event.
@@ -261,6 +288,7 @@ function composeServices(parts: Parts): Services {
         connection: identity === null ? null : connection,
       });
     },
+    every: (ms, task) => parts.timers.every(ms, task),
     random: (count) => new Uint8Array(randomBytes(count)),
   };
 }
@@ -270,6 +298,19 @@ function connectMetrics(metrics: Metrics, slab: Slab, lanes: Lanes, audit: FileS
   metrics.sources.slab = () => slab.statistics();
   metrics.sources.lanes = () => lanes.statistics();
   metrics.sources.auditWaiting = () => audit.statistics().waiting;
+}
+
+/** The one timer of a running gate: what is looked at now and then costs no session a timer of its own. */
+function startPulse(listener: Listener, metrics: Metrics): NodeJS.Timeout {
+  const youngSpace = new YoungSpace(performance.now());
+  const beat = (): void => {
+    const nowMs = performance.now();
+    listener.look(nowMs);
+    let statements = 0;
+    for (const { statementsAllowed } of metrics.connections) statements += statementsAllowed;
+    youngSpace.look(statements, nowMs);
+  };
+  return setInterval(beat, pulseMs).unref();
 }
 
 function watchForChanges(config: Config, digest: string, state: State, metrics: Metrics, log: Log): PolicyWatch {

@@ -4,9 +4,12 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import type { ErrorCode } from '../errors.ts';
 import type { Identity } from '../facts.ts';
 import type { Protocol, Services, Session } from '../protocols/protocol.ts';
 import type { ConnectionCounters, GateCounters } from '../telemetry/counters.ts';
+import { PaceKeeper } from './pace.ts';
+import type { PaceLimits } from './pace.ts';
 import { acceptWire, leafCertificate } from './wire.ts';
 import type { ServerTls, SocketWire } from './wire.ts';
 
@@ -20,6 +23,7 @@ export interface ListenerOptions {
   readonly perUserMax: number;
   readonly unauthenticatedMax: number;
   readonly authenticationMs: number;
+  readonly pace: PaceLimits;
   readonly counters: GateCounters;
   connectionCounters(name: string): ConnectionCounters;
 }
@@ -29,6 +33,7 @@ const lingerMs = 5000;
 
 interface Client {
   readonly wire: SocketWire;
+  readonly pace: PaceKeeper;
   session: Session | null;
   identity: Identity | null;
   counters: ConnectionCounters | null;
@@ -85,6 +90,32 @@ export class Listener {
     clearTimeout(timer);
   }
 
+  /** Closes sessions that have been idle, and clients that have read nothing, for too long. Call about once a second. */
+  look(nowMs: number): void {
+    const { pace: limits, counters } = this.#options;
+    for (const client of this.#clients) {
+      const { wire, session } = client;
+      // What an unauthenticated client may do is limited by its own timer.
+      if (session === null || client.identity === null) continue;
+      const pace = client.pace.judge(wire, session.busy, limits, nowMs);
+      if (pace === 'idle') {
+        counters.idleTimeouts++;
+        this.#close(client, session, 'BG_IDLE_TIMEOUT');
+      } else if (pace === 'slow') {
+        counters.slowClients++;
+        this.#close(client, session, 'BG_SLOW_CLIENT');
+        // Nobody reads a farewell, and what is queued holds slots that others wait for.
+        wire.destroy();
+      }
+    }
+  }
+
+  #close(client: Client, session: Session, code: ErrorCode): void {
+    const { services } = this.#options;
+    services.log.info({ code, peer: client.wire.peer, user: client.identity?.user }, 'session closed');
+    session.abort(code);
+  }
+
   #abortAll(): void {
     for (const client of this.#clients) client.session?.abort('BG_SHUTTING_DOWN');
     const last = setTimeout(() => {
@@ -108,7 +139,8 @@ export class Listener {
       socket.destroy();
       return;
     }
-    const client: Client = { wire, session: null, identity: null, counters: null, timer: null };
+    const pace = new PaceKeeper(performance.now());
+    const client: Client = { wire, pace, session: null, identity: null, counters: null, timer: null };
     this.#clients.add(client);
     this.#unauthenticated.add(client);
     counters.socketsOpen = this.#clients.size;

@@ -12,7 +12,8 @@ import type { Wire, WireReader } from '../protocols/protocol.ts';
 import { openDirectWriter } from './directWrite.ts';
 import type { DirectWriter } from './directWrite.ts';
 
-const firstReadBytes = 4096;
+/** Where parked wires read: what comes is copied at once, so that they can share it. */
+const parkedSpace = new Uint8Array(4096);
 
 export interface ServerTls {
   readonly context: tls.SecureContext;
@@ -24,7 +25,6 @@ export interface ServerTls {
 /** Reader of a wire that nobody reads yet: keeps what comes, and stops the peer after one buffer. */
 class ParkedReader implements WireReader {
   readonly #wire: SocketWire;
-  readonly #space = new Uint8Array(firstReadBytes);
   parked: Uint8Array | null = null;
   ended = false;
 
@@ -33,7 +33,7 @@ class ParkedReader implements WireReader {
   }
 
   buffer(): Uint8Array {
-    return this.#space;
+    return parkedSpace;
   }
 
   onRead(bytes: Uint8Array, count: number): void {
@@ -58,6 +58,9 @@ export class SocketWire implements Wire {
   peerCertificate: Uint8Array | null = null;
   encrypted = false;
   queuedBytes = 0;
+  /** Bytes read, and bytes that the operating system has taken, since the wire was opened. */
+  receivedBytes = 0;
+  takenBytes = 0;
   closed = false;
   /** What net.Socket needs to read straight into the reader's memory. It asks for memory while it is being made. */
   readonly onread: net.OnReadOpts = {
@@ -119,6 +122,7 @@ export class SocketWire implements Wire {
     const length = bytes.length;
     const taken = (): void => {
       this.queuedBytes -= length;
+      this.takenBytes += length;
       done?.();
       if (!this.closed) this.#reader.onDrain();
     };
@@ -191,12 +195,14 @@ export class SocketWire implements Wire {
   }
 
   #onRead(bytes: Uint8Array, count: number): boolean {
+    this.receivedBytes += count;
     this.#reader.onRead(bytes, count);
     return !this.#paused;
   }
 
   /** Bytes that arrived by event: copied into the reader's memory, piece by piece. */
   #onChunk(chunk: Uint8Array): void {
+    this.receivedBytes += chunk.length;
     let at = 0;
     while (at < chunk.length && !this.closed) {
       const space = this.#reader.buffer();

@@ -5,10 +5,12 @@
  * Piscina owns the threads. It is asked to run exactly one task per thread, the lane, which lasts as long as the thread;
  * ranges then pass through the ring of that lane, because a Piscina task per range costs some 50 microseconds of CPU.
  *
- * Lanes start when they are first needed, one after another as load grows, and end after a while without work, so that
- * an idle gate pays neither their start nor their memory. Until one is ready, `submit` says no and the caller masks
+ * Lanes start when load lasts, one after another as it grows, and end after a while without work, so that an idle gate
+ * pays neither their start nor their memory. Until one is ready, `submit` says no and the caller masks
  * on the main thread.
  */
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import type { Piscina } from 'piscina';
 import type { Slab } from '../bytes/slab.ts';
 import type { MaskPlan } from '../masking/plan.ts';
@@ -31,6 +33,8 @@ export interface LaneOptions {
   readonly stallMs?: number;
   /** A lane without work for this long ends. */
   readonly idleMs?: number;
+  /** Bytes that must be asked for within a second before a lane is started for them. */
+  readonly growBytes?: number;
   /** Wait before a lane that died is started again; doubles with every death in a row, up to 64 times this. */
   readonly restartMs?: number;
   /** How long `close` lets submitted ranges finish. */
@@ -70,6 +74,9 @@ interface Berth {
 /** Ranges in flight on the least loaded lane that justify one more thread. */
 const growAt = 2;
 const backoffDoublingsMax = 6;
+/** A lane takes 50 ms to start and 25 MB to keep. The main thread is through with less than this before the lane is ready. */
+const growBytes = 4 * 1024 * 1024;
+const growWindowMs = 1000;
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 /** Under type stripping the workers are .ts files, from dist they are .js. */
@@ -87,6 +94,10 @@ export class Lanes {
   readonly #stallMs: number;
   readonly #idleMs: number;
   readonly #restartMs: number;
+  readonly #growBytes: number;
+  /** Bytes that no lane was there for, since the beginning of the present second of asking. */
+  #askedBytes = 0;
+  #askedSinceMs = 0;
   readonly #closeWaitMs: number;
   readonly #onEvent: (event: LaneEvent) => void;
   #watch: NodeJS.Timeout | null = null;
@@ -107,6 +118,7 @@ export class Lanes {
     this.#stallMs = options.stallMs ?? 10_000;
     this.#idleMs = options.idleMs ?? 60_000;
     this.#restartMs = options.restartMs ?? 200;
+    this.#growBytes = options.growBytes ?? growBytes;
     this.#closeWaitMs = options.closeWaitMs ?? 2000;
     this.#onEvent = options.onEvent ?? (() => {});
     this.#berths = Array.from({ length: options.lanes }, () => ({
@@ -131,7 +143,7 @@ export class Lanes {
       if (run === null) missing = true;
       else if (run.state === 'ready' && (best === null || run.loadBytes < best.loadBytes)) best = run;
     }
-    if (missing && (best === null || best.inFlight >= growAt)) this.#grow();
+    if (missing && (best === null || best.inFlight >= growAt)) this.#askForMore(end - start);
     if (best !== null && best.submit(plan, start, end, outputStart, done)) {
       this.#submitted++;
       return true;
@@ -177,6 +189,17 @@ export class Lanes {
       inFlight += run?.inFlight ?? 0;
     }
     return { ready, inFlight, submitted: this.#submitted, refused: this.#refused, deaths: this.#deaths };
+  }
+
+  /** Load that lasts gets a thread more; one long answer does not. */
+  #askForMore(bytes: number): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#askedSinceMs > growWindowMs) {
+      this.#askedSinceMs = nowMs;
+      this.#askedBytes = 0;
+    }
+    this.#askedBytes += bytes;
+    if (this.#askedBytes >= this.#growBytes) this.#grow();
   }
 
   /** One thread more, unless one is on its way: starting several at once would take CPU from the load that asks. */
@@ -260,11 +283,21 @@ async function openPool(lanes: number, heapMbMax: number): Promise<Piscina> {
     maxQueue: lanes,
     atomics: 'disabled',
     // Secrets in the environment are no business of a thread that handles foreign bytes.
-    env: {},
+    env: compileCacheEnv(),
     resourceLimits: { maxOldGenerationSizeMb: heapMbMax, maxYoungGenerationSizeMb: 16 },
     recordTiming: false,
   });
   // Every task reports its own failure; without a listener Piscina's extra event would end the process.
   pool.on('error', () => {});
   return pool;
+}
+
+/**
+ * A thread does not inherit the compile cache; it looks for it in its environment. Without it every lane strips types for
+ * itself, which takes 80 ms and 30 MB.
+ */
+function compileCacheEnv(): Record<string, string> {
+  const directory = getCompileCacheDir();
+  // The directory in use is that of this version of Node, inside the one that is configured.
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: dirname(directory) };
 }

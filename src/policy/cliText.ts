@@ -1,5 +1,6 @@
 /** What `run policy ...` prints for people. Pure; `--json` prints the data instead. */
 import type { CaseResult } from './cases.ts';
+import { flowLines } from './cliFlowText.ts';
 import type { Finding } from './check.ts';
 import type { ExplainedRule, ExplainedStatement, ExplainedUse, Explanation } from './explain.ts';
 import type { MaskEntry } from './maskNames.ts';
@@ -30,6 +31,9 @@ export function casesText(results: readonly CaseResult[]): string {
   return lines.join('\n');
 }
 
+const withoutCatalog =
+  'by its text alone: with --config FILE or --catalog FILE it shows where results come from and what is probed or copied';
+
 export function explanationText(explanation: Explanation): string {
   const { identity, connection, statements } = explanation;
   const groups = identity.groups.length === 0 ? 'no group' : identity.groups.join(', ');
@@ -45,6 +49,8 @@ export function explanationText(explanation: Explanation): string {
       : `does not apply: ${policy.failing}`;
     lines.push(`  ${policy.name}: ${state}`);
   }
+  const { catalog } = explanation;
+  lines.push('', catalog === null ? withoutCatalog : `lineage by the catalog of ${catalog}`);
   for (const [index, statement] of statements.entries()) {
     lines.push('', statements.length === 1 ? 'statement' : `statement ${index + 1}`, ...statementLines(statement));
   }
@@ -57,6 +63,7 @@ function statementLines(statement: ExplainedStatement): string[] {
   const lines = [`  ${statement.outcome}: ${statement.kinds.join(', ')}`];
   for (const rule of statement.rules.filter(({ matched }) => matched)) lines.push(`  ${matchedText(rule)}`);
   for (const rule of statement.rules.filter(({ matched }) => !matched)) lines.push(`  ${missedText(rule)}`);
+  if (statement.flow !== null) return [...lines, ...flowLines(statement.flow).map((line) => `  ${line}`)];
   if (statement.uses.length > 0)
     lines.push('  other uses of masked columns, if the catalog finds any (blocked if no rule matches)');
   for (const use of statement.uses.toSorted((a, b) => Number(b.possible) - Number(a.possible))) {

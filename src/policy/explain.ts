@@ -1,8 +1,14 @@
 /** Why a statement is decided as it is: every rule that applies, key by key. Pure; `cliText.ts` prints it. */
-import type { ConnectionInfo, Decision, Identity, Outcome, RuleId, Statement } from '../facts.ts';
+import { errors } from '../errors.ts';
+import type { ConnectionInfo, Identity, Outcome, RuleId, Statement } from '../facts.ts';
 import { failingKey } from './applies.ts';
+import { ProbeBudgets } from './budgets.ts';
 import { applyingPolicies } from './compile.ts';
 import type { PolicySet } from './compile.ts';
+import type { SessionPolicy } from './decide.ts';
+import { explainFlow, withUses } from './explainFlow.ts';
+import type { ExplainedFlow } from './explainFlow.ts';
+import type { FollowedStatement } from './followed.ts';
 import { detectorMasks, statementMasks } from './maskNames.ts';
 import type { MaskEntry } from './maskNames.ts';
 import { decidesStatements } from './matchers.ts';
@@ -21,6 +27,8 @@ export interface Explanation {
   readonly policies: readonly ExplainedPolicy[];
   readonly statements: readonly ExplainedStatement[];
   readonly detectors: readonly MaskEntry[];
+  /** Where the catalog behind `flow` was read; null: there is none. */
+  readonly catalog: string | null;
 }
 
 export interface ExplainedPolicy {
@@ -40,6 +48,14 @@ export interface ExplainedStatement {
   readonly rules: readonly ExplainedRule[];
   readonly uses: readonly ExplainedUse[];
   readonly masks: readonly MaskEntry[];
+  /** What the catalog tells; null without one. */
+  readonly flow: ExplainedFlow | null;
+}
+
+/** What a catalog tells of the statements, in their order. */
+export interface Followed {
+  readonly from: string;
+  readonly statements: readonly FollowedStatement[];
 }
 
 /**
@@ -72,32 +88,43 @@ export function explain(
   identity: Identity,
   connection: ConnectionInfo,
   statements: readonly Statement[],
+  followed: Followed | null = null,
 ): Explanation {
-  const session = set.forSession(identity, connection);
+  // Everything is explained with full budgets.
+  const freshSession = (): SessionPolicy => set.forSession(identity, connection, new ProbeBudgets(() => 0));
+  const session = freshSession();
   const { policies: applying } = applyingPolicies(set.policies, identity, connection);
-  const decision: Decision = session.decide(statements);
+  const flows = statements.map((_, at) => followed?.statements[at] ?? null);
+  const decision = withUses(session.decide(statements), flows, session);
+  const overwrites = decision.outcome !== 'block' && flows.some((flow) => (flow?.maskWritten.length ?? 0) > 0);
   return {
     identity,
     connection,
-    outcome: decision.outcome,
-    rules: decision.rules,
+    outcome: overwrites ? 'block' : decision.outcome,
+    rules: overwrites ? [] : decision.rules,
     observed: decision.observed,
-    message: decision.message,
+    message: overwrites ? errors.BG_MASK_WRITTEN.message : decision.message,
     policies: set.policies.map(({ policy }) => explainPolicy(policy, identity, connection)),
-    statements: statements.map((statement) => {
+    statements: statements.map((statement, at) => {
+      const flow = flows[at];
       const masks = statementMasks(session.masks, statement);
       return {
         text: statement.text,
         kinds: statement.kinds,
-        outcome: session.decide([statement]).outcome,
+        outcome:
+          (flow?.maskWritten.length ?? 0) > 0
+            ? 'block'
+            : withUses(session.decide([statement]), [flow], freshSession()).outcome,
         rules: applying.flatMap(({ policy, rules }) =>
           rules.filter(decidesStatements).map((rule) => explainRule(policy, rule, statement)),
         ),
         uses: applying.flatMap(({ policy, rules }) => rules.flatMap((rule) => explainUse(policy, rule, masks))),
         masks,
+        flow: flow === null ? null : explainFlow(flow, freshSession),
       };
     }),
     detectors: detectorMasks(session.masks),
+    catalog: followed?.from ?? null,
   };
 }
 

@@ -197,11 +197,13 @@ rules:
 
 The result of a function over a masked column is hidden, since it may give the value away. Where you name the function, its result
 is shown if each masked argument is the bare column: \`count(ssn)\`, but not \`count(nullif(ssn, '..'))\`, which would answer questions
-about the value. You vouch that nobody can learn values from its results, with any other arguments, over any set of rows and in
-every overload; \`count\` is safe, \`length\`, \`min\` and \`md5\` are not. The lists of all policies that apply count together, so a function
-that one policy names is shown under the masks of every other. A name without a schema means the built-in function
-(\`pg_catalog\`); your own need theirs, since anybody who may create functions could make one of the same name elsewhere:
-\`safe_functions: [count, shop.is_valid_email]\`. Names are compared exactly.`;
+about the value. The bare column may come through sub-queries and views, but not as part of a row, nor with literals or other columns
+in its place (\`coalesce(ssn, '..')\`, \`UNION\`). You vouch that nobody can learn values from its results, with any other arguments,
+over any set of rows and in every overload, and that it keeps its arguments nowhere; \`count\` is safe, \`length\`, \`min\` and \`md5\`
+are not. What else its body asks of masked columns is not judged; what a body in SQL writes is. The lists of all policies that apply
+count together, so a function that one policy names is shown under the masks of every other. A name without a schema means the
+built-in function (\`pg_catalog\`); your own need theirs, since anybody who may create functions could make one of the same name
+elsewhere: \`safe_functions: [count, shop.is_valid_email]\`. Names are compared exactly.`;
 
 const commands = `## Commands
 
@@ -209,9 +211,19 @@ const commands = `## Commands
   match, that repeat, shadow or contradict another.
 - \`./run policy test\` runs the cases in \`*.test.yaml\`.
 - \`./run policy explain --user alice --groups engineering --connection shop --label env=prod "SELECT ..."\` shows which rules decide
-  and why, which columns are masked by which rule, and which rules on \`probes\`, \`copies\` and \`unreadable\` could come in.
+  and why, which columns are masked by which rule, and which rules on \`probes\`, \`copies\` and \`unreadable\` could come in. With the
+  catalog of the target it shows what the gate would do: for each result column the columns that it comes from (through views),
+  whether they are passed through or computed with, and why it is shown or masked; which masked columns the statement probes or
+  copies, and the rules that judge it.
+- \`./run policy catalog --config blastgate.yaml --connection shop > shop.catalog.json\` writes what explain needs of the target.
 
-All take \`--policies DIR\` and \`--json\`.
+The catalog comes from the target itself (\`--config blastgate.yaml\`, with the credential that the gate uses) or from such a file
+(\`--catalog shop.catalog.json\`), so that explain works without the target, in CI for instance. The file holds names and definitions (of
+views, functions, generated columns) and no data. \`--search-path\` is that of the session, \`"$user", public\` if not given. What a
+session has changed before (its role, temporary tables, prepared statements) is not known to explain, nor what the server tells of
+the origin of a result column: where a column \`cannot be known\`, the gate may know better when the statement runs.
+
+All but \`catalog\` take \`--policies DIR\` and \`--json\`.
 
 A file of cases:
 

@@ -6,7 +6,7 @@
  * protocol is one folder that exports a {@link Protocol} and one line in `index.ts`.
  */
 import type { Fault, ErrorCode } from '../errors.ts';
-import type { ConnectionInfo, Identity, MaskRules, MaskSpec, Permit } from '../facts.ts';
+import type { ConnectionInfo, Identity, MaskedUse, MaskRules, MaskSpec, Permit } from '../facts.ts';
 import type { Decision, Statement } from '../facts.ts';
 import type { KernelResult, MaskPlan, RowStream, TextEncoding } from '../masking/plan.ts';
 
@@ -79,6 +79,10 @@ export interface SessionPolicy {
   readonly version: number;
   readonly masks: MaskRules;
   decide(statements: readonly Statement[]): Decision;
+  /** The answer to what one run does with masked columns; null: nothing to answer. */
+  judge(use: MaskedUse): Decision | null;
+  /** The stricter of two answers on one statement. */
+  both(decided: Decision, judged: Decision | null): Decision;
 }
 
 /** The constant part of a statement's audit record; built once per cached statement. */
@@ -188,6 +192,10 @@ export interface Limits {
   readonly messageBytesMax: number;
   readonly statementBytesMax: number;
   readonly authenticationMs: number;
+  /** All that a client may send before it has logged in. */
+  readonly startupBytesMax: number;
+  /** How often a target is asked whether its schema has changed past the gate; 0: never. */
+  readonly catalogProbeMs: number;
 }
 
 /** Everything a session may ask of the gateway. */
@@ -211,12 +219,16 @@ export interface Services {
   countersFor(connection: string): SessionCounters;
   /** For statements of the gate's own making: catalog reads, and what stands in for a refused statement. */
   readonly gatePermit: Permit;
+  /** Calls `task` every `ms` milliseconds until the returned function is called, or the gate stops. Keeps no process alive. */
+  every(ms: number, task: () => void): () => void;
   /** Random bytes from the operating system. */
   random(count: number): Uint8Array;
 }
 
 /** A running session, as the gateway sees it when it drains or stops. */
 export interface Session {
+  /** Something is under way that the client may wait for: a login, or a statement. A transaction at rest is not. */
+  readonly busy: boolean;
   /** Finish what is under way, then say goodbye and close; at once if idle. */
   drain(): void;
   /** Close now, with a native error where the stream allows one. */

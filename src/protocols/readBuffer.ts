@@ -1,6 +1,8 @@
 /**
- * Memory for reading one side of a session. An idle session owns a few kilobytes; one with traffic reads into slots of the
- * shared slab, one slot per read, so that a slot can be written out while the next read lands in another.
+ * Memory for reading one side of a session. An idle session owns none: it waits for its next read with memory that all of
+ * them share, because a read and what is made of it happen in one go. Only what is left unread after that, the beginning of
+ * a message, moves into memory of its own. A session with traffic reads into slots of the shared slab, one slot per read, so
+ * that a slot can be written out while the next read lands in another.
  *
  * Invariant: unread bytes stand in bytes[from, fill), and base <= start <= from <= fill <= limit. [base, start) is
  * headroom for masks that are longer than their values.
@@ -8,10 +10,20 @@
 import type { Lease, Masker } from './protocol.ts';
 import { SharedLease } from './orderedOutput.ts';
 
-/** Private memory of an idle side, in bytes. */
-export interface SmallBuffer {
-  readonly bytes: number;
+/** Memory that idle sessions read into, and the size of what one of them may keep for itself. */
+export class SmallBuffer {
   readonly headroom: number;
+  readonly length: number;
+  readonly shared: Uint8Array;
+  /** Where reads land. One object, so that a read can be told by it. */
+  readonly space: Uint8Array;
+
+  constructor(bytes: number, headroom: number) {
+    this.headroom = headroom;
+    this.length = headroom + bytes;
+    this.shared = new Uint8Array(this.length);
+    this.space = this.shared.subarray(headroom);
+  }
 }
 
 /** Space that must be left behind unread bytes for a read into the small buffer to be worth its call. */
@@ -19,13 +31,17 @@ const leastReadBytes = 1024;
 /** Reads in a row that would have fitted into the small buffer before it is used again. */
 const shrinkAfter = 8;
 
+const nowhere = new Uint8Array(0);
+
 export class ReadBuffer {
   readonly #masker: Masker;
-  readonly #small: Uint8Array;
-  readonly #smallStart: number;
-  readonly #smallView: Uint8Array;
-  /** Where the next bytes were asked to land. */
+  readonly #small: SmallBuffer;
+  /** Where the next bytes were asked to land, as long as that is behind what is unread. */
   #expected: Uint8Array;
+  /** The slot in which the next bytes will land, whatever has become of it meanwhile: the wire asks anew only after a read. */
+  #landing: SharedLease | null = null;
+  /** The same slot when it is not needed any more. Given back now, it would be overwritten in the hands of another session. */
+  #left: SharedLease | null = null;
   #grown = false;
   #smallReads = 0;
   #closed = false;
@@ -50,15 +66,13 @@ export class ReadBuffer {
 
   constructor(masker: Masker, small: SmallBuffer) {
     this.#masker = masker;
-    this.#small = new Uint8Array(small.headroom + small.bytes);
-    this.#smallStart = small.headroom;
-    this.bytes = this.#small;
+    this.#small = small;
+    this.bytes = small.shared;
     this.start = small.headroom;
     this.from = small.headroom;
     this.fill = small.headroom;
-    this.limit = this.#small.length;
-    this.#smallView = this.#small.subarray(small.headroom);
-    this.#expected = this.#smallView;
+    this.limit = small.length;
+    this.#expected = small.space;
   }
 
   /** Bytes that one message may have to be held whole without {@link reserve}. */
@@ -69,32 +83,36 @@ export class ReadBuffer {
   /** Space for the next read; what is unread moves in front of it. `calm`: nothing is being read, so hold little. */
   next(calm: boolean): Uint8Array {
     // A socket asks for space until it is closed, and a slot taken now would never come back.
-    if (this.#closed) return this.#smallView;
+    this.#expected = this.#closed ? this.#small.space : this.#spaceFor(calm);
+    this.#landing = this.slot;
+    this.#giveBack();
+    return this.#expected;
+  }
+
+  #spaceFor(calm: boolean): Uint8Array {
     if (this.#large !== null) {
       if (this.fill === this.limit && this.from > this.start) {
         this.bytes.copyWithin(this.start, this.from, this.fill);
         this.#place(this.bytes, this.base, this.start, this.limit, this.fill - this.from);
       }
-      this.#expected = this.#large.subarray(this.fill);
-      return this.#expected;
+      return this.#large.subarray(this.fill);
     }
     const tail = this.fill - this.from;
-    const fits = tail + leastReadBytes <= this.#smallView.length;
+    const fits = tail + leastReadBytes <= this.#small.space.length;
     if (fits && (calm || !this.#grown)) this.#useSmall(tail);
     else this.#useSlot(tail);
-    this.#expected = this.slot === null && tail === 0 ? this.#smallView : this.bytes.subarray(this.fill, this.limit);
-    return this.#expected;
+    return this.bytes === this.#small.shared ? this.#small.space : this.bytes.subarray(this.fill, this.limit);
   }
 
   /** Takes note of a read of `count` bytes into `bytes`. */
   took(bytes: Uint8Array, count: number): void {
     if (bytes !== this.#expected) {
-      // Right after a change of readers the bytes stand in the former reader's memory.
+      // The bytes stand elsewhere: in the former reader's memory, or where this one was before it moved between reads.
       if (this.fill + count > this.limit) this.reserve(this.fill - this.from + count);
       this.bytes.set(bytes.subarray(0, count), this.fill);
     }
     this.fill += count;
-    if (count > this.#smallView.length - leastReadBytes) {
+    if (count > this.#small.space.length - leastReadBytes) {
       this.#grown = true;
       this.#smallReads = 0;
     } else if (this.#grown && ++this.#smallReads >= shrinkAfter) {
@@ -107,18 +125,19 @@ export class ReadBuffer {
   reserve(length: number): void {
     if (length <= this.limit - this.from) return;
     // The next read moves what is unread to the front of the small buffer, where it will fit.
-    if (this.slot === null && this.#large === null && length <= this.#smallView.length) return;
+    if (this.slot === null && this.#large === null && length <= this.#small.space.length) return;
     const tail = this.fill - this.from;
     this.#grown = true;
     if (this.#large === null) {
       const slotBytes = this.#useSlot(tail);
       if (length <= slotBytes) return;
     }
-    const large = new Uint8Array(this.#smallStart + length);
-    large.set(this.bytes.subarray(this.from, this.fill), this.#smallStart);
+    const { headroom } = this.#small;
+    const large = new Uint8Array(headroom + length);
+    large.set(this.bytes.subarray(this.from, this.fill), headroom);
     this.#leave();
     this.#large = large;
-    this.#place(large, 0, this.#smallStart, large.length, tail);
+    this.#place(large, 0, headroom, large.length, tail);
   }
 
   /** Everything up to `at` is dealt with. */
@@ -126,27 +145,56 @@ export class ReadBuffer {
     this.from = at;
     if (this.#large !== null && this.from === this.fill) {
       this.#large = null;
-      this.#place(this.#small, 0, this.#smallStart, this.#small.length, 0);
+      this.#useShared();
     }
   }
 
-  /** Gives the slot back. Reads that still come land in private memory and are lost. */
+  /** Call when a read has been dealt with: what is left of it must not stay where the reads of others land. */
+  settle(): void {
+    if (this.bytes === this.#small.shared && this.fill > this.from) this.#useSmall(this.fill - this.from);
+  }
+
+  /** Gives the slot back, after the read that may still land in it. What is read from now on is lost. */
   close(): void {
     this.#closed = true;
     this.#leave();
     this.#large = null;
-    this.#place(this.#small, 0, this.#smallStart, this.#small.length, 0);
+    this.#useShared();
+  }
+
+  /** The wire is gone: nothing lands any more. */
+  onWireClosed(): void {
+    this.close();
+    this.#landing = null;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    const left = this.#left;
+    this.#left = null;
+    left?.release();
+  }
+
+  #useShared(): void {
+    const { shared, headroom, length } = this.#small;
+    this.#place(shared, 0, headroom, length, 0);
   }
 
   #useSmall(tail: number): void {
-    if (this.slot === null) {
+    const { shared, headroom, length } = this.#small;
+    if (tail === 0) {
+      this.#leave();
+      this.#useShared();
+    } else if (this.slot === null && this.bytes !== shared) {
       if (this.from === this.start) return;
       this.bytes.copyWithin(this.start, this.from, this.fill);
+      this.#place(this.bytes, 0, headroom, length, tail);
     } else {
-      this.#small.set(this.bytes.subarray(this.from, this.fill), this.#smallStart);
+      const own = new Uint8Array(length);
+      own.set(this.bytes.subarray(this.from, this.fill), headroom);
       this.#leave();
+      this.#place(own, 0, headroom, length, tail);
     }
-    this.#place(this.#small, 0, this.#smallStart, this.#small.length, tail);
   }
 
   /** Moves on to a fresh slot with the unread bytes at its start; returns how many bytes it holds. */
@@ -166,11 +214,14 @@ export class ReadBuffer {
   }
 
   #leave(): void {
-    this.slot?.release();
+    const { slot } = this;
     this.slot = null;
+    if (slot !== null && slot === this.#landing) this.#left = slot;
+    else slot?.release();
   }
 
   #place(bytes: Uint8Array, base: number, start: number, limit: number, tail: number): void {
+    this.#expected = nowhere;
     this.bytes = bytes;
     this.base = base;
     this.start = start;

@@ -67,6 +67,8 @@ export class GateCounters {
   socketsRefused = 0;
   authenticationFailures = 0;
   authenticationTimeouts = 0;
+  idleTimeouts = 0;
+  slowClients = 0;
   unknownConnections = 0;
   protocolViolations = 0;
   internalErrors = 0;

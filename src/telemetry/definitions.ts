@@ -62,6 +62,8 @@ export const numberDefinitions: readonly NumberDefinition[] = [
   perGate('counter', 'sockets_refused_total', 'Client sockets closed because of a limit.', 'socketsRefused'),
   perGate('counter', 'authentication_failures_total', 'Logins refused.', 'authenticationFailures'),
   perGate('counter', 'authentication_timeouts_total', 'Logins not finished in time.', 'authenticationTimeouts'),
+  perGate('counter', 'idle_timeouts_total', 'Sessions closed because they were idle for too long.', 'idleTimeouts'),
+  perGate('counter', 'slow_clients_total', 'Clients closed because they did not read for too long.', 'slowClients'),
   perGate('counter', 'unknown_connections_total', 'Logins to a connection that does not exist.', 'unknownConnections'),
   perGate(
     'counter',

@@ -14,8 +14,12 @@ import type { PostgresServer } from '../support/postgres.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { gatePassword, startGate } from '../support/gate.ts';
 import type { TestGate } from '../support/gate.ts';
-import { fieldsOf, query, RawClient, rowsOf, valuesOf } from '../support/rawPostgres.ts';
+import { canaries } from './leaks.ts';
+import { fieldsOf, query, RawClient, rowsOf } from '../support/rawPostgres.ts';
 import type { RawMessage } from '../support/rawPostgres.ts';
+
+/** alice and bob are engineers, whose results are masked; dana administers. */
+export type LabUser = 'alice' | 'bob' | 'dana';
 
 export interface Lab {
   readonly server: PostgresServer;
@@ -23,15 +27,13 @@ export interface Lab {
   /** Past the gate, as the owner of everything. */
   readonly direct: Client;
   /** A new session through the gate. */
-  connect(user?: 'alice' | 'dana'): Promise<RawClient>;
+  connect(user?: LabUser): Promise<RawClient>;
   /** A new session past the gate with the same rights as the gate's. */
   connectDirect(): Promise<RawClient>;
   end(): Promise<void>;
 }
 
-/** Canary of each masked column. */
-export const canaries = { ssn: 'Zq7k', card_number: 'Wm3x', email: 'Jv8h', phone: 'Gf5t', iban: 'Lr9d' } as const;
-export type MaskedColumn = keyof typeof canaries;
+export { canaries, leaks } from './leaks.ts';
 
 const plant = `
 update customers set ssn = repeat('${canaries.ssn}', 3) || '-' || (1000 + id), card_number = repeat('${canaries.card_number}', 4) || (1000 + id),
@@ -68,7 +70,7 @@ export async function openLab(): Promise<Lab> {
     {
       connections: [{ name: 'shop', server, credential }],
       policies: await readyMadePolicies(),
-      users: { alice: ['engineering'], dana: ['dba'] },
+      users: { alice: ['engineering'], bob: ['engineering'], dana: ['dba'] },
     },
     { after: (undo) => void undos.push(undo) },
   );
@@ -103,42 +105,6 @@ async function readyMadePolicies(): Promise<Record<string, string>> {
   return files;
 }
 
-/** Canaries that the messages give away, each with the form in which it was found. */
-export function leaks(messages: readonly RawMessage[]): string[] {
-  const everything = Buffer.concat(messages.map(({ body }) => body)).toString('latin1');
-  const columns: string[] = [];
-  for (const message of messages) {
-    if (message.type === 'd') columns[0] = (columns[0] ?? '') + message.body.toString('latin1').trimEnd();
-    if (message.type !== 'D') continue;
-    // One character a row is still the value: columns are read downwards too.
-    for (const [at, value] of valuesOf(message).entries())
-      columns[at] = (columns[at] ?? '') + (value?.toString('latin1') ?? '');
-  }
-  const text = [everything, ...columns, everything.replaceAll(/[^A-Za-z0-9]/g, '')].join('\n').toLowerCase();
-  const found: string[] = [];
-  for (const [column, canary] of Object.entries(canaries)) {
-    for (const [form, fragment] of fragmentsOf(canary)) {
-      if (text.includes(fragment.toLowerCase())) found.push(`${column} (${form})`);
-    }
-  }
-  return found;
-}
-
-function fragmentsOf(canary: string): [string, string][] {
-  const reversed = [...canary].toReversed().join('');
-  const hex = Buffer.from(canary).toString('hex');
-  // Three copies in a row have every alignment of the canary to groups of three bytes.
-  const base64 = Buffer.from(canary.repeat(3)).toString('base64');
-  const codes = [...canary].map((letter) => letter.charCodeAt(0)).join(',');
-  return [
-    ['plain', canary],
-    ['reversed', reversed],
-    ['hexadecimal', hex],
-    ['base64', base64.slice(0, 8)],
-    ['codes', codes],
-  ];
-}
-
 /** A step of an attack: SQL for one simple query, or messages to send at once. */
 export type Step = string | readonly Uint8Array[];
 
@@ -152,7 +118,9 @@ export async function send(client: RawClient, step: Step, cut = false): Promise<
       await setImmediate();
     }
   }
-  let owed = messages.filter((one) => one[0] === 0x51 || one[0] === 0x53).length;
+  // Query, Sync and FunctionCall.
+  let owed = messages.filter((one) => one[0] === 0x51 || one[0] === 0x53 || one[0] === 0x46).length;
+  const feeds = messages.some((one) => one[0] === 0x63 || one[0] === 0x66);
   const answers: RawMessage[] = [];
   while (owed > 0) {
     try {
@@ -160,7 +128,7 @@ export async function send(client: RawClient, step: Step, cut = false): Promise<
       answers.push(next);
       if (next.type === 'Z') owed--;
       // A COPY FROM that nobody feeds.
-      if (next.type === 'G') client.send(Buffer.from('f\0\0\0\x05\0', 'latin1'));
+      if (next.type === 'G' && !feeds) client.send(Buffer.from('f\0\0\0\x05\0', 'latin1'));
     } catch {
       return answers;
     }

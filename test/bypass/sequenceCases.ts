@@ -69,12 +69,18 @@ export const sequences: readonly Sequence[] = [
   },
   {
     name: 'search_path taken back by a rollback, in one simple query',
-    steps: ['set search_path = $s_evil', 'begin; set search_path = $s_good', `rollback; ${slices}`, slices],
+    steps: ['set search_path = $s_evil', 'begin; set search_path = $s_good', `rollback; ${slices}`, 'rollback', slices],
     shows: 'harmless',
   },
   {
     name: 'search_path set for one transaction',
-    steps: ['set search_path = $s_evil', 'begin; set local search_path = $s_good', `commit; ${slices}`, slices],
+    steps: [
+      'set search_path = $s_evil',
+      'begin; set local search_path = $s_good',
+      `commit; ${slices}`,
+      'rollback',
+      slices,
+    ],
     shows: 'harmless',
   },
   {

@@ -53,7 +53,7 @@ suite('names that change their meaning', () => {
 
   for (const one of sequences) {
     test(`${one.name}: nothing raw comes back`, async () => {
-      const text = await run(one, 'select repeat(left(ssn, 9), 2) as a from customers where id < 4');
+      const text = await run(one, 'select left(ssn, 9) || left(ssn, 9) as a from customers where id < 4');
       assert.deepEqual(leaks(text), []);
     });
     const { shows } = one;

@@ -67,7 +67,7 @@ describe('parseConfig', () => {
         connectionsPerUser: 10_000,
         unauthenticated: 8_192,
         authenticationMs: 10_000,
-        startupBytes: 10_000,
+        startupBytes: 16_384,
         messageBytes: 67_108_864,
         statementBytes: 1_048_576,
         dialMs: 10_000,
@@ -75,7 +75,7 @@ describe('parseConfig', () => {
         slowClientMs: 900_000,
         drainMs: 30_000,
       },
-      masking: { inlineBytes: 'auto', slotBytes: 262_144, slabBytes: 50_331_648, hashKey: null },
+      masking: { inlineBytes: 'auto', slotBytes: 262_144, slabBytes: 50_331_648, hashKey: null, catalogProbeMs: 5_000 },
       audit: { durability: 'os', fileBytes: 268_435_456, textBytes: 65_536 },
       log: { level: 'info' },
     });

@@ -100,8 +100,8 @@ test('malformed and full are passed on as the kernel said', async (context) => {
   assert.deepEqual([full.status, full.output, full.inputEnd - full.start], ['full', 'F**', 3]);
 });
 
-test('lanes start on first use: until one is ready the answer is no', async (context) => {
-  const bench = open(context, { lanes: 2 });
+test('a lane starts when it is asked for: until one is ready the answer is no', async (context) => {
+  const bench = open(context, { lanes: 2, growBytes: 0 });
   const started = bench.next('started');
   await assert.rejects(mask(bench, 'abc'), /refused/);
   await started;
@@ -110,7 +110,7 @@ test('lanes start on first use: until one is ready the answer is no', async (con
 });
 
 test('more lanes start when the running ones have work waiting', async (context) => {
-  const bench = open(context, { lanes: 2 });
+  const bench = open(context, { lanes: 2, growBytes: 0 });
   const first = bench.next('started');
   await assert.rejects(mask(bench, 'abc'), /refused/);
   await first;
@@ -233,6 +233,17 @@ test('an idle lane ends, and the next use starts it again', async (context) => {
   await bench.lanes.start();
   assert.deepEqual(await ended, { kind: 'ended', cause: null, failedRanges: 0 });
   await bench.lanes.start();
+  assert.equal((await mask(bench, 'abc')).output, '***');
+});
+
+test('load that lasts starts a lane, one long answer does not', async (context) => {
+  const bench = open(context, { growBytes: 10 });
+  await assert.rejects(mask(bench, 'long'), /refused/);
+  await assert.rejects(mask(bench, 'longer'.slice(0, 5)), /refused/);
+  assert.equal(bench.events.length, 0);
+  const started = bench.next('started');
+  await assert.rejects(mask(bench, '!'), /refused/);
+  await started;
   assert.equal((await mask(bench, 'abc')).output, '***');
 });
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Statement } from '../../src/facts.ts';
 import type { Analyze } from '../../src/policy/cases.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
+import type { CatalogChoice, FollowedStatement, OpenCatalog } from '../../src/policy/followed.ts';
 import type { PolicyFile } from '../../src/policy/types.ts';
 import { statement } from './support.ts';
 
@@ -33,10 +34,18 @@ interface Run {
   readonly text: string;
 }
 
-async function run(args: string[], files: PolicyFile[] = [{ name: 'p.yaml', text: policy }], cases = ''): Promise<Run> {
+const noCatalog: OpenCatalog = async () => ({ faults: ['there is no catalog'] });
+
+async function run(
+  args: string[],
+  files: PolicyFile[] = [{ name: 'p.yaml', text: policy }],
+  cases = '',
+  openCatalog = noCatalog,
+): Promise<Run> {
   const lines: string[] = [];
   const code = await policyCommand(args, {
     analyze,
+    openCatalog,
     out: (text) => lines.push(text),
     readFiles: async (directory, what) => {
       assert.equal(directory, 'policies');
@@ -56,6 +65,14 @@ test('wrong usage is exit code 2 and says what is wrong', async () => {
     [['explain', 'select 1'], /--user is missing/],
     [['explain', '--user', 'alice', 'select 1'], /--connection is missing/],
     [['explain', '--user', 'a', '--connection', 'c', '--label', 'env', 'x'], /--label takes KEY=VALUE/],
+    [['explain', '--user', 'a', '--config', 'c', '--catalog', 'f', 'x'], /exclude each other/],
+    [['explain', '--user', 'a', '--config', 'c', 'x'], /--connection is missing/],
+    [['check', '--config', 'c'], /check does not take --config/],
+    [['test', '--catalog', 'c'], /test does not take --catalog/],
+    [['catalog', '--connection', 'c'], /--config is missing/],
+    [['catalog', '--config', 'c'], /--connection is missing/],
+    [['catalog', '--catalog', 'c'], /catalog does not take --catalog/],
+    [['catalog', '--config', 'c', '--connection', 'c', 'x'], /catalog takes no argument/],
   ] as const) {
     const { code, text } = await run([...args]);
     assert.equal(code, 2, text);
@@ -154,6 +171,8 @@ test('explain: text', async () => {
     'policies',
     '  p: applies, enforce, default: allow',
     '',
+    'by its text alone: with --config FILE or --catalog FILE it shows where results come from and what is probed or copied',
+    '',
     'statement 1',
     '  allow: select',
     '  - p/no-drop -> block: not statement',
@@ -242,7 +261,7 @@ test('test: what a statement does with masked columns', async () => {
 test('explain: rules that could come in, and those that cannot', async () => {
   const on = ['--user', 'alice', '--connection', 'shop'];
   const { text } = await run(['explain', ...on, 'SELECT *'], usesFile);
-  assert.deepEqual(text.split('\n').slice(6, 15), [
+  assert.deepEqual(text.split('\n').slice(8, 17), [
     'statement',
     '  allow: select',
     '  other uses of masked columns, if the catalog finds any (blocked if no rule matches)',
@@ -265,4 +284,154 @@ test('explain: rules that could come in, and those that cannot', async () => {
     possible: true,
     columns: ['customers.email'],
   });
+});
+
+const column = (name: string) => ({ schema: 'public', table: 'customers', column: name });
+
+/** What a catalog would tell of a query that shows, asks and copies. */
+const followed: FollowedStatement = {
+  outputs: [
+    {
+      name: 'id',
+      several: false,
+      how: 'passed',
+      sources: [{ ...column('id'), unchanged: true, through: [{ ...column('id'), table: 'contacts' }] }],
+      action: 'scan',
+      mask: null,
+      rules: ['u/pii'],
+      why: 'scanned for sensitive values',
+    },
+    {
+      name: 'upper',
+      several: false,
+      how: 'computed',
+      sources: [
+        { ...column('ssn'), unchanged: false, through: [] },
+        { ...column('email'), unchanged: false, through: [] },
+      ],
+      action: 'mask',
+      mask: { kind: 'redact' },
+      rules: ['u/ssn'],
+      why: 'computed from a masked column',
+    },
+    {
+      name: '',
+      several: true,
+      how: 'unknown',
+      sources: [],
+      action: 'pass',
+      mask: null,
+      rules: [],
+      why: 'no rule applies',
+    },
+    {
+      name: 'one',
+      several: false,
+      how: 'constant',
+      sources: [],
+      action: 'pass',
+      mask: null,
+      rules: [],
+      why: 'no rule applies',
+    },
+  ],
+  use: {
+    probes: [
+      { column: column('email'), clause: 'where', equality: true },
+      { column: column('email'), clause: 'having', equality: true },
+      { column: column('ssn'), clause: 'order_by', equality: false },
+    ],
+    copies: [{ column: column('ssn'), to: 'the new table t' }],
+    unreadable: ['a DO block'],
+  },
+  maskWritten: [],
+  doubted: false,
+};
+
+function catalogOf(statements: readonly FollowedStatement[], asked: unknown[] = []): OpenCatalog {
+  return async (choice: CatalogChoice) => {
+    asked.push(choice);
+    return {
+      from: 'shop',
+      labels: { env: 'prod', tier: 'one' },
+      snapshot: () => 'snapshot',
+      follow: (text, masks, searchPath) => {
+        asked.push([text, masks.columns.map(({ column }) => column), searchPath]);
+        return statements;
+      },
+    };
+  };
+}
+
+test('explain: what the catalog tells', async () => {
+  const on = ['--user', 'alice', '--connection', 'shop', '--config', 'b.yaml', '--label', 'tier=two'];
+  const asked: unknown[] = [];
+  const { code, text } = await run(['explain', ...on, 'SELECT *'], usesFile, '', catalogOf([followed], asked));
+  assert.equal(code, 0);
+  assert.deepEqual(asked, [
+    { kind: 'target', config: 'b.yaml', connection: 'shop' },
+    ['SELECT *', ['ssn', 'email'], '"$user", public'],
+  ]);
+  assert.deepEqual(text.split('\n').slice(0, -3), [
+    'block: customers.ssn is masked, and ORDER BY would reveal it: use other columns there, or ask for a policy rule on `probes`',
+    'for alice (no group) on shop (env=prod, tier=two)',
+    '',
+    'policies',
+    '  u: applies, enforce, default: allow',
+    '',
+    'lineage by the catalog of shop',
+    '',
+    'statement',
+    '  block: select',
+    '  result columns',
+    '    id -> shown but for what detectors find (u/pii): scanned for sensitive values',
+    '      passed through from public.customers.id (through public.contacts.id)',
+    '    upper -> masked, redact (u/ssn): computed from a masked column',
+    '      computed from public.customers.ssn, public.customers.email',
+    '    ..., an unknown number -> shown: no rule applies',
+    '      cannot be known: it may come from any column',
+    '    one -> shown: no rule applies',
+    '      depends on no column',
+    '  other uses of masked columns',
+    '    probes public.customers.email in where, by equality -> allow (u/look)',
+    '    probes public.customers.email in having, by equality -> allow (u/look)',
+    '    probes public.customers.ssn in order_by -> block (customers.ssn is masked, and ORDER BY would reveal it: use other columns there, or ask for a policy rule on `probes`)',
+    '    copies public.customers.ssn to the new table t -> block (customers.ssn is masked, and this would copy it to the new table t: leave the column out, or ask for a policy rule on `copies`)',
+    '    unreadable: a DO block -> approve (u/code)',
+  ]);
+});
+
+test('explain: a rule on statements blocks without the uses being asked, and judged uses join what it says', async () => {
+  const on = ['explain', '--user', 'alice', '--connection', 'shop', '--catalog', 'f.json', '--json'];
+  const email = {
+    ...followed,
+    use: { probes: [{ column: column('email'), clause: 'where', equality: true }], copies: [], unreadable: [] },
+  };
+  const explain = async (files: PolicyFile[], statements: readonly FollowedStatement[], sql: string) =>
+    JSON.parse((await run([...on, sql], files, '', catalogOf(statements))).text);
+  const allowed = await explain(usesFile, [email], 'SELECT *');
+  assert.deepEqual([allowed.outcome, allowed.rules, allowed.catalog], ['allow', ['u/look'], 'shop']);
+  assert.deepEqual(allowed.statements[0].flow.uses[0].rules, ['u/look']);
+  assert.equal(allowed.statements[0].flow.outputs.length, 4);
+  // Both statements draw on a budget of one.
+  const twice = await explain(usesFile, [email, email], 'SELECT *; SELECT *');
+  assert.deepEqual(
+    [twice.outcome, twice.statements[0].outcome, twice.statements[1].outcome],
+    ['block', 'allow', 'allow'],
+  );
+  const dropped = await explain([{ name: 'p.yaml', text: policy }], [email], 'DROP TABLE customers');
+  assert.deepEqual([dropped.outcome, dropped.rules], ['block', ['p/no-drop']]);
+  const written = await explain(usesFile, [{ ...email, maskWritten: [column('ssn')] }], 'UPDATE customers');
+  assert.deepEqual([written.outcome, written.rules, written.statements[0].outcome], ['block', [], 'block']);
+});
+
+test('explain: without the catalog that was asked for nothing is explained', async () => {
+  const on = ['explain', '--user', 'a', '--connection', 'shop', '--catalog', 'f.json'];
+  assert.deepEqual(await run([...on, 'SELECT 1']), { code: 1, text: 'there is no catalog' });
+});
+
+test('catalog: writes what was read', async () => {
+  const args = ['catalog', '--config', 'b.yaml', '--connection', 'shop'];
+  assert.deepEqual(await run(args, undefined, '', catalogOf([])), { code: 0, text: 'snapshot' });
+  assert.deepEqual(await run(args), { code: 1, text: 'there is no catalog' });
 });

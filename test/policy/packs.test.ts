@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { parseCases } from '../../src/policy/cases.ts';
+import { catalogOpener } from '../../src/cli/targetCatalog.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
 import { loadPolicies, readPolicyFiles } from '../../src/policy/load.ts';
 import { policyReference } from '../../src/policy/reference.ts';
@@ -19,7 +20,12 @@ before(() => loadParser());
 async function run(...args: string[]): Promise<{ code: number; text: string }> {
   const lines: string[] = [];
   const out = (text: string): void => void lines.push(text);
-  const code = await policyCommand([...args, '--policies', packs], { analyze, readFiles: readPolicyFiles, out });
+  const code = await policyCommand([...args, '--policies', packs], {
+    analyze,
+    readFiles: readPolicyFiles,
+    openCatalog: catalogOpener({}),
+    out,
+  });
   return { code, text: lines.join('\n') };
 }
 

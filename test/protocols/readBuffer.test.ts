@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { Slab } from '../../src/bytes/slab.ts';
 import type { SlotIndex } from '../../src/bytes/slab.ts';
 import type { Masker } from '../../src/protocols/protocol.ts';
-import { ReadBuffer } from '../../src/protocols/readBuffer.ts';
+import { ReadBuffer, SmallBuffer } from '../../src/protocols/readBuffer.ts';
 
-const small = { bytes: 4096, headroom: 64 };
+const small = new SmallBuffer(4096, 64);
 
 function open(slots = 4): { buffer: ReadBuffer; slab: Slab } {
   const slab = new Slab({ payloadBytes: 16 * 1024, headroomBytes: 256, slots });
@@ -102,6 +102,7 @@ test('a read after the end takes no slot', () => {
   read(buffer, pattern(4096));
   read(buffer, pattern(8000));
   buffer.close();
+  assert.equal(buffer.next(false), small.space);
   assert.equal(slab.used, 0);
   for (let round = 0; round < 3; round++) assert.ok(buffer.next(false).length > 0);
   assert.equal(slab.used, 0);
@@ -115,4 +116,49 @@ test('bytes that stand in the memory of another reader are taken over', () => {
     assert.deepEqual(unread(buffer), pattern(length));
     buffer.consume(buffer.fill);
   }
+});
+
+test("a slot is nobody else's until the read that may still land in it", () => {
+  const { buffer, slab } = open();
+  read(buffer, new Uint8Array(4096).fill(1));
+  buffer.consume(buffer.fill);
+  const space = buffer.next(false);
+  assert.notEqual(buffer.slot, null);
+  buffer.close();
+  assert.equal(slab.used, 1);
+  space.fill(2);
+  buffer.took(space, 10);
+  assert.equal(buffer.next(false), small.space);
+  assert.equal(slab.used, 0);
+});
+
+test('the end of the wire gives the slot back at once', () => {
+  const { buffer, slab } = open();
+  read(buffer, new Uint8Array(4096).fill(1));
+  buffer.consume(buffer.fill);
+  buffer.next(false);
+  buffer.onWireClosed();
+  assert.equal(slab.used, 0);
+});
+
+test('what lands where the buffer was before it moved is still read', () => {
+  const { buffer, slab } = open();
+  read(buffer, new Uint8Array(4096).fill(1));
+  const space = buffer.next(false);
+  // Between two reads, more of the first one is looked at and turns out to begin a long message.
+  buffer.reserve(100_000);
+  space.fill(2, 0, 10);
+  buffer.took(space, 10);
+  assert.deepEqual([...unread(buffer).subarray(4094, 4106)], [1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
+  buffer.next(false);
+  assert.equal(slab.used, 0);
+});
+
+test('what is left unread does not stay where others read', () => {
+  const [first, second] = [open().buffer, open().buffer];
+  read(first, Uint8Array.of(1, 2, 3));
+  first.consume(first.from + 1);
+  first.settle();
+  read(second, Uint8Array.of(9, 9, 9));
+  assert.deepEqual([...unread(first)], [2, 3]);
 });

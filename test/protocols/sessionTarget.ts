@@ -2,6 +2,7 @@
  * A PostgreSQL server made of a script: it logs anybody in, gives the catalog of the little shop of
  * `postgres/catalogFixture.ts`, and answers everything else as a test wants it, lies included. It knows no socket.
  */
+import { catalogStampSql } from '../../src/protocols/postgres/catalogProbe.ts';
 import { catalogPrelude, catalogQueries } from '../../src/protocols/postgres/catalogQueries.ts';
 import type { CatalogRow } from '../../src/protocols/postgres/catalogBuild.ts';
 import { cstring, int16, int32, message } from '../support/rawPostgres.ts';
@@ -165,6 +166,7 @@ function makeCatalogAnswers(): ReadonlyMap<string, Buffer> {
   for (const text of ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', catalogPrelude, 'COMMIT']) {
     answers.set(text, Buffer.concat([complete('OK'), ready()]));
   }
+  answers.set(catalogStampSql, resultOf([['unchanged']]));
   const queries = catalogQueries(180_000);
   for (const { sql } of queries.system) answers.set(sql, resultOf([]));
   for (const { set, sql } of queries.user) answers.set(sql, resultOf(shopRows[set] ?? []));

@@ -276,7 +276,13 @@ export class World {
     const log = (level: string) => (fields: object) => void this.logged.push({ level, fields });
 
     return {
-      limits: { messageBytesMax: 1 << 20, statementBytesMax: 1 << 20, authenticationMs: 10_000, startupBytesMax: 16_384 },
+      limits: {
+        messageBytesMax: 1 << 20,
+        statementBytesMax: 1 << 20,
+        authenticationMs: 10_000,
+        startupBytesMax: 16_384,
+        catalogProbeMs: 0,
+      },
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       masker: this.#masker,
       hashKey: new Uint8Array(32),
@@ -298,6 +304,8 @@ export class World {
           close: () => {},
         })),
       countersFor: () => this.counters,
+      // No time passes here.
+      every: () => () => {},
       // Nonces are known, so that the client's answers can be made beforehand; process numbers differ.
       random: (count) => (count === 4 ? Buffer.from(int32(++this.#drawn)) : new Uint8Array(count)),
     };

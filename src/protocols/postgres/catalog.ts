@@ -97,6 +97,13 @@ export interface SearchPath {
 /** Parses SQL to its statement nodes; null where it does not parse. */
 export type ParseSql = (text: string) => readonly unknown[] | null;
 
+/** What a column was called before it, its table or its schema was renamed. */
+export interface FormerName {
+  readonly schema: string;
+  readonly table: string;
+  readonly column: string;
+}
+
 export interface Catalog {
   /** Unique in the process, so caches can key on it. */
   readonly version: number;
@@ -113,6 +120,8 @@ export interface Catalog {
   /** User functions (and those of extensions) that a call could mean. Temporary ones need their qualifier. */
   functions(schema: string | null, name: string, path: SearchPath): readonly PgFunction[];
   functionByOid(oid: number): PgFunction | undefined;
+  /** Names of columns that have been renamed since the gate first read the catalog; see catalogHistory.ts. */
+  readonly formerNames: ReadonlyMap<ColumnKey, readonly FormerName[]>;
   /** OIDs of the functions behind user-made operators of this name, in any schema. */
   operatorFunctions(name: string): readonly number[];
   /** OIDs of the functions behind user-made casts to this type. */

@@ -1,7 +1,7 @@
 /** Builds a {@link Catalog} from the rows of catalogQueries.ts. Pure; a row that makes no sense is a fault. */
 import type { Fault } from '../../errors.ts';
 import { type Column, type Catalog, type BuiltinFunction, type ParseSql, type PgFunction } from './catalog.ts';
-import { columnKey, type Relation, type SearchPath } from './catalog.ts';
+import { type ColumnKey, columnKey, type FormerName, type Relation, type SearchPath } from './catalog.ts';
 import { type CatalogSet, catalogRowsMax, firstUserOid } from './catalogQueries.ts';
 import type { PgType } from './types.ts';
 
@@ -49,6 +49,8 @@ export function buildCatalog(rows: CatalogRows, parse: ParseSql): Catalog | { re
 function unreadable(detail: string): { readonly fault: Fault } {
   return { fault: { code: 'BG_CATALOG_UNAVAILABLE', detail } };
 }
+
+const noFormerNames: ReadonlyMap<ColumnKey, readonly FormerName[]> = new Map();
 
 interface CatalogParts {
   readonly relations: ReadonlyMap<number, Relation>;
@@ -98,6 +100,7 @@ function assemble(parts: CatalogParts): Catalog {
       return named.filter((f) => (schema === null ? path.schemas.includes(f.schema) : f.schema === wanted));
     },
     functionByOid: (oid: number) => functions.get(oid),
+    formerNames: noFormerNames,
     operatorFunctions: (name: string) => parts.operators.get(name) ?? noOids,
     castFunctions: (type: number) => parts.casts.get(type) ?? noOids,
   });

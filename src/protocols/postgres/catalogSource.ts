@@ -3,18 +3,31 @@
  * Concurrent requests wait for the same reading.
  */
 import type { Fault } from '../../errors.ts';
-import type { Log } from '../protocol.ts';
+import type { Log, Services } from '../protocol.ts';
+import { CatalogHistory } from './catalogHistory.ts';
 import { buildCatalog, joinCatalogRows } from './catalogBuild.ts';
 import type { CatalogRow, CatalogRows } from './catalogBuild.ts';
 import type { Catalog } from './catalog.ts';
+import { CatalogProbe, readStamp } from './catalogProbe.ts';
 import { catalogPrelude, catalogQueries } from './catalogQueries.ts';
 import type { CatalogQuery, CatalogSet } from './catalogQueries.ts';
 import { parseSql } from './parse.ts';
 import type { SimpleClient } from './simpleClient.ts';
 
+export interface CatalogSourceParts {
+  /** Name of the connection, for the log. */
+  readonly connection: string;
+  readonly open: () => Promise<SimpleClient | Fault>;
+  readonly log: Log;
+  readonly every: Services['every'];
+  /** How often changes that do not pass the gate are looked for; 0: never. */
+  readonly probeMs: number;
+}
+
 export class CatalogSource {
   readonly #open: () => Promise<SimpleClient | Fault>;
   readonly #log: Log;
+  readonly #history = new CatalogHistory();
   #reading: Promise<Fault | null> | null = null;
   /** Rows that initdb made; they stay the same until the server is upgraded. */
   #system: { readonly serverVersion: string; readonly rows: CatalogRows } | null = null;
@@ -23,11 +36,27 @@ export class CatalogSource {
   #readEpoch = -1;
   /** Sessions that have sent something that may change the schema and wait for the answer. */
   #changing = 0;
+  #changingMasked = 0;
+  readonly #probe: CatalogProbe | null;
   current: Catalog | null = null;
+  /** Of `current`, or older: taken before it was read, so that a change in between is noticed later and not missed. */
+  stamp: string | null = null;
 
-  constructor(open: () => Promise<SimpleClient | Fault>, log: Log) {
+  constructor({ connection, open, log, every, probeMs }: CatalogSourceParts) {
     this.#open = open;
     this.#log = log;
+    const intervalMs = probeMs;
+    this.#probe = probeMs === 0 ? null : new CatalogProbe({ connection, intervalMs, every, log, open, watched: this });
+  }
+
+  /** Counts in a session with masks. As long as there is one, changes past the gate are looked for. */
+  retain(): void {
+    this.#probe?.retain();
+  }
+
+  /** Counts it out. */
+  release(): void {
+    this.#probe?.release();
   }
 
   get stale(): boolean {
@@ -43,13 +72,20 @@ export class CatalogSource {
     return this.#epoch;
   }
 
-  /** Counts a session in whose commands may change the schema at any moment from now on; {@link endChange} counts it out. */
-  beginChange(): void {
+  /** Counts a session whose commands may change the schema at any moment from now on; {@link endChange} counts it out. */
+  beginChange(masked: boolean): void {
     this.#changing++;
+    if (masked) this.#changingMasked++;
   }
 
-  endChange(): void {
+  endChange(masked: boolean): void {
     this.#changing--;
+    if (masked) this.#changingMasked--;
+  }
+
+  /** How many of them are sessions with masks. */
+  get changingMasked(): number {
+    return this.#changingMasked;
   }
 
   /** How many sessions may be changing the schema just now. */
@@ -69,20 +105,30 @@ export class CatalogSource {
 
   async #read(): Promise<Fault | null> {
     const epoch = this.#epoch;
+    const began = this.#probe?.now ?? 0;
     const client = await this.#open();
     if ('code' in client) return client;
+    const stamp = this.#probe === null ? null : await readStamp(client);
     const rows = await this.#rows(client);
     client.close();
     if (rows === null) return { code: 'BG_CATALOG_UNAVAILABLE', detail: client.fault ?? 'a catalog query failed' };
-    const built = buildCatalog(rows, (text) => {
-      const parsed = parseSql(text);
-      return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
-    });
+    const built = buildCatalog(rows, parseDefinition);
     if ('fault' in built) return built.fault;
-    this.current = built;
+    const followed = this.#history.follow(this.current, built, true);
+    if (followed === null) return { code: 'BG_CATALOG_UNAVAILABLE', detail: 'too many columns were renamed' };
+    this.current = followed;
+    this.stamp = stamp;
     this.#readEpoch = epoch;
+    this.#probe?.confirm(began);
     this.#log.debug({ relations: built.relations.size }, 'catalog read');
     return null;
+  }
+
+  /** A snapshot of rows that a session has read itself; null: they make none. */
+  build(user: CatalogRows): Catalog | null {
+    if (this.#system === null) return null;
+    const built = buildCatalog(joinCatalogRows(this.#system.rows, user), parseDefinition);
+    return 'fault' in built ? null : this.#history.follow(this.current, built, false);
   }
 
   async #rows(client: SimpleClient): Promise<CatalogRows | null> {
@@ -101,7 +147,12 @@ export class CatalogSource {
   }
 }
 
-async function readSets(client: SimpleClient, queries: readonly CatalogQuery[]): Promise<CatalogRows | null> {
+function parseDefinition(text: string): readonly unknown[] | null {
+  const parsed = parseSql(text);
+  return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
+}
+
+export async function readSets(client: SimpleClient, queries: readonly CatalogQuery[]): Promise<CatalogRows | null> {
   const sets: { [set in CatalogSet]?: readonly CatalogRow[] } = {};
   for (const { set, sql } of queries) {
     const rows = await client.run(sql);
@@ -112,7 +163,7 @@ async function readSets(client: SimpleClient, queries: readonly CatalogQuery[]):
 }
 
 /** `15.3 (Debian 15.3-1)` -> 150003, `18beta1` -> 180000: server_version_num as the manual defines it. */
-function versionNumber(version: string): number {
+export function versionNumber(version: string): number {
   const [, major, minor] = /^(\d+)(?:\.(\d+))?/.exec(version) ?? ['', '0', '0'];
   return Number(major) * 10_000 + Number(minor ?? 0);
 }

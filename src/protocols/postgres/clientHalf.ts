@@ -5,12 +5,13 @@
 import { Frame, FrameState, nextFrame } from '../../bytes/frames.ts';
 import type { FrameLimits } from '../../bytes/frames.ts';
 import type { WireReader } from '../protocol.ts';
-import { ReadBuffer } from '../readBuffer.ts';
+import { ReadBuffer, SmallBuffer } from '../readBuffer.ts';
 import type { ClientMessages } from './clientMessages.ts';
 import type { Conversation } from './conversation.ts';
 import { expectedMax } from './expected.ts';
 import { clientFault, Frontend, frontendLimits } from './wire.ts';
 
+const small = new SmallBuffer(4 * 1024, 0);
 /** Bytes held for the target above which its client is not read. */
 const heldBytesHigh = 1024 * 1024;
 /** What may still come after a pause: the rest of a TLS record that is open already. */
@@ -30,7 +31,7 @@ export class ClientHalf implements WireReader {
   constructor(conversation: Conversation, messages: ClientMessages) {
     this.#conversation = conversation;
     this.#messages = messages;
-    this.#buffer = new ReadBuffer(conversation.services.masker, { bytes: 4 * 1024, headroom: 0 });
+    this.#buffer = new ReadBuffer(conversation.services.masker, small);
     this.#limits = frontendLimits(conversation.services.limits.messageBytesMax);
   }
 
@@ -44,6 +45,7 @@ export class ClientHalf implements WireReader {
     conversation.counters.bytesFromClient += count;
     this.#buffer.took(bytes, count);
     this.#advance();
+    this.#buffer.settle();
     if (!conversation.ended && this.#crowded()) this.#pause();
   }
 
@@ -54,6 +56,7 @@ export class ClientHalf implements WireReader {
 
   onClose(): void {
     this.#conversation.close('client', null);
+    this.#buffer.onWireClosed();
   }
 
   close(): void {
@@ -62,7 +65,14 @@ export class ClientHalf implements WireReader {
 
   /** The target has taken what was held for it, or has answered. */
   relieve(): void {
-    if (!this.#paused || this.#relieving || this.#crowded() || this.#conversation.ended) return;
+    if (!this.#paused || this.#relieving || this.#conversation.ended) return;
+    // What was held is presented again below, and may have to be held once more.
+    const held = this.#messages.holding;
+    this.#messages.holding = false;
+    if (this.#crowded()) {
+      this.#messages.holding = held;
+      return;
+    }
     // What this sends may be taken at once, which calls here again.
     this.#relieving = true;
     this.#advance();
@@ -83,7 +93,7 @@ export class ClientHalf implements WireReader {
   }
 
   #crowded(): boolean {
-    return this.#conversation.toTarget.heldBytes > heldBytesHigh || this.#owed();
+    return this.#messages.holding || this.#conversation.toTarget.heldBytes > heldBytesHigh || this.#owed();
   }
 
   #owed(): boolean {
@@ -115,7 +125,11 @@ export class ClientHalf implements WireReader {
       }
       const state = nextFrame(buffer.bytes, at, buffer.fill, this.#limits, this.#frame);
       if (state === FrameState.complete) {
-        this.#messages.onMessage(buffer.bytes, this.#frame, buffer.slot);
+        if (!this.#messages.onMessage(buffer.bytes, this.#frame, buffer.slot)) {
+          buffer.consume(at);
+          buffer.reserve(this.#frame.end - at + restBytesMax);
+          return;
+        }
         at = this.#frame.end;
         continue;
       }

@@ -4,7 +4,7 @@
  */
 import type { Frame } from '../../bytes/frames.ts';
 import { u16 } from '../../bytes/bytes.ts';
-import type { Decision, Permit } from '../../facts.ts';
+import type { ColumnName, Decision, Permit } from '../../facts.ts';
 import type { Place, SharedLease } from '../orderedOutput.ts';
 import type { AuditEntry } from '../protocol.ts';
 import type { Conversation } from './conversation.ts';
@@ -24,6 +24,7 @@ import {
 import type { Refusal } from './refusals.ts';
 import type { StatementCache } from './statementCache.ts';
 import { StatementRun } from './statementRun.ts';
+import type { Verdicts } from './verdicts.ts';
 import { clientFault, Frontend } from './wire.ts';
 import {
   BindMessage,
@@ -37,7 +38,7 @@ import {
   readParse,
 } from './wireFrontend.ts';
 import { describe, flush } from './wireToTarget.ts';
-import { decodeByteString, nameKeyOfText, utf8Text } from './wireText.ts';
+import { decodeByteString, utf8Text } from './wireText.ts';
 
 const flushMessage = flush();
 const noStatement = { text: '', fingerprint: '', kind: 'empty' } as const;
@@ -48,10 +49,13 @@ const recordedCharactersMax = 4096;
 export class ClientMessages {
   readonly #conversation: Conversation;
   readonly #cache: StatementCache;
+  readonly #verdicts: Verdicts;
   readonly #parse = new ParseMessage();
   readonly #bind = new BindMessage();
   readonly #execute = new ExecuteMessage();
   readonly #named = new NamedMessage();
+  /** The next message cannot be decided yet. */
+  holding = false;
   /** Where the order stops until the records of this turn are durable. */
   #gate: Place | null = null;
   /** What waited for its record has left; set by the session. */
@@ -59,12 +63,20 @@ export class ClientMessages {
   /** The client's side has room again; set by the session. */
   onClientDrained: () => void = () => {};
 
-  constructor(conversation: Conversation, cache: StatementCache) {
+  constructor(conversation: Conversation, cache: StatementCache, verdicts: Verdicts) {
     this.#conversation = conversation;
+    this.#verdicts = verdicts;
     this.#cache = cache;
   }
 
-  onMessage(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): void {
+  /** False: the message cannot be decided yet, and must be presented again; see {@link Verdicts.judge}. */
+  onMessage(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): boolean {
+    this.holding = false;
+    this.#dispatch(bytes, frame, slot);
+    return !this.holding;
+  }
+
+  #dispatch(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): void {
     const { start, body, end } = frame;
     const conversation = this.#conversation;
     if (conversation.copyIn && !allowedInCopy.has(frame.type)) {
@@ -138,10 +150,14 @@ export class ClientMessages {
       return this.#refuse('query', failingQuery, this.#unparsable(analysis.fault, bytes, body, end - 1));
     }
     const { statements } = analysis;
-    const decision = this.#decide(statements);
+    const running = this.#verdicts.running(statements);
+    const decision = this.#verdicts.judge(this.#verdicts.decide(running), running);
+    if (decision === 'wait') return this.#hold();
     if (decision.permit === null) {
       return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
     }
+    const written = this.#verdicts.maskWritten(running, bytes, null);
+    if (written !== null) return this.#refuse('query', failingQuery, this.#maskRefused(statements, written));
     const entry = new Expected('query', false);
     entry.run = this.#begin(statements, decision);
     this.#conversation.expect(entry);
@@ -159,7 +175,7 @@ export class ClientMessages {
       return this.#refuse('parse', failing, refusal);
     }
     const { statements } = analysis;
-    const decision = this.#decide(statements);
+    const decision = this.#verdicts.decide(this.#verdicts.running(statements));
     if (decision.permit === null) return this.#refuse('parse', failing, this.#blocked(statements, decision));
     const conversation = this.#conversation;
     if (conversation.statements.full) return conversation.fail(clientFault('too many prepared statements'));
@@ -180,11 +196,16 @@ export class ClientMessages {
     if (bad !== null) return conversation.fail(bad);
     const prepared = conversation.statements.get(message.statement);
     if (prepared === undefined) {
+      // A PREPARE, or a DECLARE below, that has not been answered yet may bring the name.
+      if (this.#verdicts.answersCome()) return this.#hold();
       return this.#refuse('bind', failingParse, unknownName('statement', decodeByteString(message.statement)));
     }
-    const decision = this.#decisionOf(prepared);
-    const statements = prepared.statement === null ? [] : [prepared.statement];
+    const { statements } = prepared;
+    const decision = this.#judge(prepared);
+    if (decision === 'wait') return this.#hold();
     if (decision.permit === null) return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
+    const written = this.#verdicts.maskWritten(statements, bytes, message);
+    if (written !== null) return this.#refuse('bind', failingParse, this.#maskRefused(statements, written));
     if (conversation.portals.full) return conversation.fail(clientFault('too many portals'));
     const { masks } = conversation;
     // A name in it may mean another thing at every run, so each run is described by itself.
@@ -210,16 +231,19 @@ export class ClientMessages {
     if (bad !== null) return conversation.fail(bad);
     const portal = conversation.portals.get(message.portal);
     if (portal === undefined) {
+      if (this.#verdicts.answersCome()) return this.#hold();
       return this.#refuse('execute', failingParse, unknownName('portal', decodeByteString(message.portal)));
     }
     const { prepared } = portal;
-    const decision = this.#decisionOf(prepared);
-    const statements = prepared.statement === null ? [] : [prepared.statement];
+    const { statements } = prepared;
+    // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
+    const goesOn = portal.run !== null && !portal.run.ended;
+    const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#judge(prepared);
+    if (decision === 'wait') return this.#hold();
     if (decision.permit === null) return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
     const entry = new Expected('execute', false);
     entry.portal = portal;
-    // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
-    entry.run = portal.run !== null && !portal.run.ended ? portal.run : this.#begin(statements, decision);
+    entry.run = portal.run !== null && goesOn ? portal.run : this.#begin(statements, decision);
     if (portal.run === null && portal.described === null && conversation.masks.active) this.#describePortal(portal);
     // It may have been bound long ago.
     if (entry.run.changesNames) conversation.beginChange();
@@ -274,40 +298,13 @@ export class ClientMessages {
     this.#conversation.toTarget.own(describe('portal', portal.name));
   }
 
-  /** What runs are these statements and those that they execute by name. */
-  #decide(statements: readonly AnalyzedStatement[]): Decision {
-    let all: AnalyzedStatement[] | null = null;
-    for (const [index, statement] of statements.entries()) {
-      for (const name of statement.executes) {
-        const inner = this.#meaningOf(name, statements.slice(0, index));
-        if (inner === null) continue;
-        all ??= [...statements];
-        all.push(inner);
-      }
-    }
-    return this.#conversation.policy().decide(all ?? statements);
+  /** The verdict on one run of a prepared statement. */
+  #judge(prepared: PreparedStatement): Decision | 'wait' {
+    return this.#verdicts.judge(this.#verdicts.decideAgain(prepared), this.#verdicts.running(prepared.statements));
   }
 
-  /** The statement that a name means: prepared earlier in the same batch, or in the session. */
-  #meaningOf(name: string, before: readonly AnalyzedStatement[]): AnalyzedStatement | null {
-    const key = nameKeyOfText(name);
-    for (const { session } of before) {
-      if (session.kind === 'prepare' && nameKeyOfText(session.name) === key) return session.inner;
-    }
-    return this.#conversation.statements.get(key)?.statement ?? null;
-  }
-
-  /** The decision on a prepared statement, taken again after a change of policy. */
-  #decisionOf(prepared: PreparedStatement): Decision {
-    const policy = this.#conversation.policy();
-    if (prepared.policyVersion !== policy.version) {
-      prepared.decision = this.#decide(prepared.statement === null ? [] : [prepared.statement]);
-      prepared.policyVersion = policy.version;
-    } else if (prepared.statement !== null && prepared.statement.executes.length > 0) {
-      // The name may mean another statement by now.
-      prepared.decision = this.#decide([prepared.statement]);
-    }
-    return prepared.decision;
+  #hold(): void {
+    this.holding = true;
   }
 
   #begin(statements: readonly AnalyzedStatement[], decision: Decision): StatementRun {
@@ -326,6 +323,14 @@ export class ClientMessages {
     const refusal = refusalOf(decision);
     this.#conversation.refused(this.#record(statements, decision), refusal.code);
     return refusal;
+  }
+
+  /** The refusal of a statement that would overwrite a value with the mask that was shown for it. */
+  #maskRefused(statements: readonly AnalyzedStatement[], { schema, table, column }: ColumnName): Refusal {
+    const message = `the value given for ${schema}.${table}.${column} is a mask, not a value`;
+    const decision: Decision = { outcome: 'block', rules: [], observed: [], message, permit: null };
+    this.#conversation.refused(this.#record(statements, decision), 'BG_MASK_WRITTEN');
+    return refusalFor('BG_MASK_WRITTEN', { message });
   }
 
   /** Whatever cannot be parsed cannot be decided; the client reads what its own server would say of the syntax. */

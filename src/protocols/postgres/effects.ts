@@ -47,7 +47,11 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       break;
     case 'transaction':
       // A rollback takes back what SET had changed, and any end of a transaction what SET LOCAL had.
-      if (endsOrTakesBack.test(effect.command)) conversation.takeBackSettings();
+      if (endsTransaction(statement)) {
+        conversation.takeBackSettings();
+        // Up to the savepoint the schema is what it was.
+        if (conversation.schemaTouched) conversation.masks.doubtSchema();
+      }
       break;
     default:
       break;
@@ -55,8 +59,7 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
   if (statement.changesCatalog || statement.opaque.length > 0) conversation.schemaTouched = true;
   // Until the transaction ends nobody but this session sees the change, not even the gate.
   if (changesNames(statement)) conversation.masks.doubtSchema();
-  const touchesPath = statement.settings.some(({ name }) => name === null || pathSettings.has(name));
-  if (touchesPath || statement.opaque.length > 0) {
+  if (changesPath(statement)) {
     conversation.pathTouched = true;
     const role = roleSetBy(statement);
     if (role !== undefined) {
@@ -72,6 +75,17 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
 }
 
 /** Takes a name (null: all) off what the target holds, and from the client's view unless a message has set it anew since. */
+/** Whether it ends a transaction, or goes back within one. */
+export function endsTransaction({ session }: AnalyzedStatement): boolean {
+  return session.kind === 'transaction' && endsOrTakesBack.test(session.command);
+}
+
+/** Whether unqualified names may mean something else once it has run. */
+export function changesPath(statement: AnalyzedStatement): boolean {
+  const touches = statement.settings.some(({ name }) => name === null || pathSettings.has(name));
+  return touches || statement.opaque.length > 0;
+}
+
 function takeAway<Value>(held: Names<Value>, ahead: Names<Value>, name: string | null): void {
   if (name === null) {
     ahead.deleteIf((value, key) => held.get(key) === value);
@@ -97,7 +111,7 @@ function roleSetBy(statement: AnalyzedStatement): string | null | undefined {
 }
 
 /** The path that `SET search_path = ..` gives, in the form in which the server shows it; null for anything else. */
-function pathSetBy(statement: AnalyzedStatement): string | null {
+export function pathSetBy(statement: AnalyzedStatement): string | null {
   const set = unwrap(statement.ast, 'VariableSetStmt');
   if (set?.name !== 'search_path' || set.kind !== 'VAR_SET_VALUE' || set.is_local === true) return null;
   const schemas: string[] = [];

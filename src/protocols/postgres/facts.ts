@@ -48,6 +48,8 @@ export type SessionEffect =
 export interface AnalyzedStatement extends Statement {
   /** Wrapped node of libpg-query's tree. */
   readonly ast: AstRecord;
+  /** Whether `ast` is of this very text; else of one that differs in literals. */
+  readonly exact: boolean;
   readonly session: SessionEffect;
   /** Every setting that it changes: SET, RESET, and set_config() at any depth. */
   readonly settings: readonly SettingChange[];
@@ -138,6 +140,7 @@ function analyzeStatement(outer: Outer, ast: AstRecord): [AnalyzedStatement, boo
     limit: limitOf(tag, body),
     returnsRows: returnsRows(tag, body),
     ast,
+    exact: true,
     session: effectOf(outer, tag, body),
     settings: facts.settings,
     executes: facts.executes,

@@ -1,6 +1,6 @@
 /**
  * The beginning of a client's connection: TLS, StartupMessage, proof of identity. Nothing here is trusted, and everything
- * is bounded: in bytes by the reader, in time by the gateway.
+ * is bounded: in bytes by the reader, each message and all of them together, in time by the gateway.
  */
 import type { Fault } from '../../errors.ts';
 import type { KnownUser, Services, Target, Wire } from '../protocol.ts';
@@ -33,15 +33,15 @@ export type Opening =
   | { readonly kind: 'fault'; readonly fault: Fault };
 
 /** Reads up to and including the StartupMessage, going over to TLS where the client asks. */
-export async function open(wire: Wire, tlsRequired: boolean): Promise<Opening> {
-  let reader = new MessageReader(wire);
+export async function open(wire: Wire, { tlsRequired, limits }: Services): Promise<Opening> {
+  let reader = new MessageReader(wire, limits.startupBytesMax);
   for (let count = 0; count < requestsMax; count++) {
     if ((await reader.peek()) < 0) return { kind: 'gone' };
     if (reader.beginsWithTls) {
       if (!wire.canTls) return { kind: 'gone' };
       wire.pause();
       if (!(await wire.startTls(reader.rest()))) return { kind: 'gone' };
-      reader = new MessageReader(wire);
+      reader = new MessageReader(wire, limits.startupBytesMax);
       continue;
     }
     const bytes = await reader.startupPacket();
@@ -60,7 +60,7 @@ export async function open(wire: Wire, tlsRequired: boolean): Promise<Opening> {
         wire.pause();
         wire.write(yes, null);
         if (!(await wire.startTls(null))) return { kind: 'gone' };
-        reader = new MessageReader(wire);
+        reader = new MessageReader(wire, reader.bytesLeft);
         break;
       }
       case 'gss_request':

@@ -40,7 +40,13 @@ export class PostgresProtocol implements Protocol {
     const { name } = target.info;
     let source = this.#catalogs.get(name);
     if (source === undefined) {
-      source = new CatalogSource(() => openSimpleClient(services, target, services.gatePermit), services.log);
+      source = new CatalogSource({
+        connection: name,
+        open: () => openSimpleClient(services, target, services.gatePermit),
+        log: services.log,
+        every: (ms, task) => services.every(ms, task),
+        probeMs: services.limits.catalogProbeMs,
+      });
       this.#catalogs.set(name, source);
     }
     return source;

@@ -11,7 +11,7 @@
 import { type AstRecord, record, tagOf } from './ast.ts';
 import type { Catalog, ColumnKey, SearchPath } from './catalog.ts';
 import { copyColumns } from './lineageDml.ts';
-import { type Analysis, rootScope } from './lineageScope.ts';
+import { type Analysis, type SafeFunctions, noSafeFunctions, nodesMax, rootScope } from './lineageScope.ts';
 import { queryColumns, statementColumns } from './lineageSelect.ts';
 import {
   type Columns,
@@ -29,6 +29,8 @@ export interface OutputLineage {
   readonly sources: ReadonlySet<ColumnKey>;
   /** Type OID where it is that of a catalog column, else 0. */
   readonly typeOid: number;
+  /** As in {@link Value}. */
+  readonly alone: boolean;
 }
 
 export interface Lineage {
@@ -42,19 +44,22 @@ export interface Lineage {
   readonly writes: boolean;
 }
 
-/** Nodes visited per statement, or as much work of other kinds: an INSERT of 10,000 rows stays well below. */
-const nodesMax = 1_000_000;
-
 /**
  * Lineage of a statement's rows. PREPARE, DECLARE and EXPLAIN are looked through (EXPLAIN itself returns one column of
  * plan text); FETCH, EXECUTE and CALL are opaque, so callers pass the statement behind them. Never throws.
  *
  * @param ast wrapped statement node of libpg-query.
+ * @param safe functions whose results show nothing of bare columns.
  */
-export function lineageOf(ast: unknown, catalog: Catalog, path: SearchPath): Lineage {
-  const analysis: Analysis = { catalog, path, nodesLeft: nodesMax, depth: 0, active: new Set() };
+export function lineageOf(
+  ast: unknown,
+  catalog: Catalog,
+  path: SearchPath,
+  safe: SafeFunctions = noSafeFunctions,
+): Lineage {
+  const analysis: Analysis = { catalog, path, safe, nodesLeft: nodesMax, depth: 0, active: new Set(), flow: null };
   const columns = utilityColumns(analysis, ast);
-  return toLineage(analysis.nodesLeft < 0 ? unknownColumns : columns, writes(ast));
+  return lineageOfColumns(analysis.nodesLeft < 0 ? unknownColumns : columns, ast);
 }
 
 function utilityColumns(analysis: Analysis, ast: unknown): Columns {
@@ -104,12 +109,15 @@ function writes(ast: unknown): boolean {
   return Array.isArray(ctes) && ctes.some((cte) => writes(record(record(cte).CommonTableExpr).ctequery));
 }
 
-function toLineage(columns: Columns, writing: boolean): Lineage {
+/** The lineage that these output columns of a statement make. */
+export function lineageOfColumns(columns: Columns, ast: unknown): Lineage {
+  const writing = writes(ast);
   const output = (name: string, value: Value): OutputLineage => ({
     name,
     kind: value.kind,
     sources: value.sources,
     typeOid: value.typeOid,
+    alone: value.alone,
   });
   const outputs = columns.list.map((column) => output(column.name, column.value));
   if (columns.openAt === -1) return { head: outputs, rest: null, tail: [], writes: writing };

@@ -3,7 +3,7 @@
  * their arguments alone, or from server state that holds no user value.
  */
 
-/** Functions that use columns and are still safe, with the reason. */
+/** Functions that use columns and are still safe, with the reason. The first three as long as they are given columns. */
 export const safeFunctions: Readonly<Record<string, string>> = {
   count: 'a number of rows, also with DISTINCT; never a value',
   num_nulls: 'tells only which values are NULL',
@@ -11,6 +11,9 @@ export const safeFunctions: Readonly<Record<string, string>> = {
   pg_typeof: 'the type is known from the schema',
   pg_collation_for: 'the collation is known from the schema',
 };
+
+/** Functions that tell only whether values are NULL, which for a computed value such as `nullif(ssn, '1')` is a guess. */
+const countingNulls: ReadonlySet<string> = new Set(['count', 'num_nulls', 'num_nonnulls']);
 
 /** Functions that read tables, files or text from elsewhere, so that their arguments do not tell what comes back. */
 const reading: ReadonlySet<string> = new Set([
@@ -47,12 +50,13 @@ const reading: ReadonlySet<string> = new Set([
   'plpgsql_inline_handler',
 ]);
 
-export type BuiltinNature = 'safe' | 'computed' | 'opaque';
+export type BuiltinNature = 'safe' | 'counts_nulls' | 'computed' | 'opaque';
 
 /**
  * @param argument the first argument where it is a string literal, else null.
  */
 export function builtinNature(name: string, argument: string | null): BuiltinNature {
+  if (countingNulls.has(name)) return 'counts_nulls';
   if (Object.hasOwn(safeFunctions, name)) return 'safe';
   if (reading.has(name)) return 'opaque';
   // Custom settings (with a dot in the name) are variables that a session can store values in.

@@ -6,6 +6,15 @@
  */
 import { type AstRecord, list, names, record, tagOf, text } from './ast.ts';
 import { evaluate } from './lineageExpressions.ts';
+import { recordCondition } from './lineageFlowConditions.ts';
+import {
+  type Inserted,
+  nothingInserted,
+  recordAssignment,
+  recordConflict,
+  recordConflictAssignment,
+  recordInsert,
+} from './lineageFlowWrites.ts';
 import { fromElement, targetElement } from './lineageFrom.ts';
 import { type Analysis, type FromElement, type NamedTable, type Scope, childScope } from './lineageScope.ts';
 import { queryColumns, targetColumns, withCtes } from './lineageSelect.ts';
@@ -26,10 +35,11 @@ export function returningColumns(analysis: Analysis, outer: Scope, tag: string, 
   // PostgreSQL 18 wraps the list with its options; parsers before had the bare list.
   const clause = record(body.returningClause);
   const exprs = list(clause.exprs).length > 0 ? list(clause.exprs) : list(body.returningList);
-  if (exprs.length === 0) return noColumns;
+  if (exprs.length === 0 && analysis.flow === null) return noColumns;
   const scope = withCtes(analysis, outer, body.withClause);
   const target = targetElement(analysis, record(body.relation));
   const written = writtenElement(analysis, scope, tag, body, target);
+  if (exprs.length === 0) return noColumns;
   const level = childScope(scope, written.elements);
   return targetColumns(analysis, { ...level, hidden: rowVersions(clause, target, written.target) }, exprs);
 }
@@ -53,8 +63,9 @@ function writtenElement(analysis: Analysis, scope: Scope, tag: string, body: Ast
     others.push(fromElement(analysis, scope, childScope(scope, [target, ...others]), item));
   }
   const level = childScope(scope, [target, ...others]);
-  const after =
-    tag === 'UpdateStmt' ? assign(target, setClause(analysis, level, list(body.targetList)), follows) : target;
+  if (analysis.flow !== null) recordCondition(analysis, level, body.whereClause, 'where');
+  if (tag !== 'UpdateStmt') return { target, elements: [target, ...others] };
+  const after = assign(target, setClause(analysis, level, body, list(body.targetList), null), follows);
   return { target: after, elements: [after, ...others] };
 }
 
@@ -97,8 +108,20 @@ function assign(target: FromElement, assigned: Assignments, follows: Follows): F
   };
 }
 
-/** SET a = .., (b, c) = (..), d[1] = .. */
-function setClause(analysis: Analysis, scope: Scope, targets: readonly unknown[]): Assignments {
+/**
+ * SET a = .., (b, c) = (..), d[1] = ..
+ *
+ * @param body the statement's struct.
+ * @param inserted what EXCLUDED holds in ON CONFLICT DO UPDATE, else null.
+ */
+function setClause(
+  analysis: Analysis,
+  scope: Scope,
+  body: AstRecord,
+  targets: readonly unknown[],
+  inserted: Inserted | null,
+): Assignments {
+  const relation = record(body.relation);
   const assigned = new Map<string, Value>();
   for (const item of targets) {
     const target = record(record(item).ResTarget);
@@ -107,7 +130,15 @@ function setClause(analysis: Analysis, scope: Scope, targets: readonly unknown[]
         ? multiAssigned(analysis, scope, target.val)
         : evaluate(analysis, scope, target.val);
     // A part of a column takes the value in.
-    if (list(target.indirection).length > 0) value = computedFrom(value);
+    if (list(target.indirection).length > 0) {
+      const all = new Dependencies();
+      all.add(value);
+      for (const step of list(target.indirection))
+        if (tagOf(step) === 'A_Indices') all.add(evaluate(analysis, scope, step));
+      value = all.value();
+    }
+    if (inserted === null) recordAssignment(analysis, scope, relation, target, value);
+    else recordConflictAssignment(analysis, scope, relation, target, value, inserted);
     const name = text(target.name);
     const before = assigned.get(name);
     assigned.set(name, before === undefined ? value : either(before, value));
@@ -138,9 +169,11 @@ function insertInto(
   const named = list(body.cols).map((item) => text(record(record(item).ResTarget).name));
   const order = named.length > 0 ? named : target.columns.list.map((column) => column.name);
   const assigned = new Map<string, Value>();
+  let given: Inserted = nothingInserted;
   if (body.selectStmt !== undefined) {
     const source = queryColumns(analysis, scope, body.selectStmt);
     const known = source.openAt === -1 ? source.list.length : 0;
+    given = recordInsert(analysis, scope, body, order, source);
     // VALUES may list fewer columns than the table has; columns of unknown number may fill any.
     order.forEach((name, at) => {
       if (source.openAt !== -1) assigned.set(name, anyOf(source));
@@ -149,10 +182,11 @@ function insertInto(
   }
   const inserted = assign(target, assigned, follows);
   const conflict = record(body.onConflictClause);
-  if (list(conflict.targetList).length === 0) return inserted;
   const excluded: NamedTable = { name: 'excluded', schema: null, columns: inserted.columns };
   const level = { ...childScope(scope, [target]), hidden: [excluded] };
-  return assign(inserted, setClause(analysis, level, list(conflict.targetList)), follows);
+  recordConflict(analysis, level, conflict, target, given);
+  const targets = list(conflict.targetList);
+  return targets.length === 0 ? inserted : assign(inserted, setClause(analysis, level, body, targets, given), follows);
 }
 
 function anyOf(columns: Columns): Value {
@@ -164,11 +198,14 @@ function anyOf(columns: Columns): Value {
 function merge(analysis: Analysis, scope: Scope, body: AstRecord, target: FromElement, follows: Follows): Written {
   const source = fromElement(analysis, scope, childScope(scope, [target]), body.sourceRelation);
   const level = childScope(scope, [target, source]);
+  if (analysis.flow !== null) recordCondition(analysis, level, body.joinCondition, 'merge');
   let after = target;
   for (const item of list(body.mergeWhenClauses)) {
     const clause = record(record(item).MergeWhenClause);
     const targets = list(clause.targetList);
-    if (clause.commandType === 'CMD_UPDATE') after = assign(after, setClause(analysis, level, targets), follows);
+    if (analysis.flow !== null) recordCondition(analysis, level, clause.condition, 'merge');
+    if (clause.commandType === 'CMD_UPDATE')
+      after = assign(after, setClause(analysis, level, body, targets, null), follows);
     if (clause.commandType !== 'CMD_INSERT') continue;
     const order =
       targets.length > 0
@@ -176,9 +213,12 @@ function merge(analysis: Analysis, scope: Scope, body: AstRecord, target: FromEl
         : target.columns.list.map((c) => c.name);
     const values = list(clause.values);
     const assigned = new Map<string, Value>();
-    order.forEach((name, at) =>
-      assigned.set(name, at < values.length ? evaluate(analysis, level, values[at]) : constant),
-    );
+    order.forEach((name, at) => {
+      const value = at < values.length ? evaluate(analysis, level, values[at]) : constant;
+      assigned.set(name, value);
+      if (at < values.length)
+        recordAssignment(analysis, level, record(body.relation), { name, val: values[at] }, value);
+    });
     after = assign(after, assigned, follows);
   }
   // `*` gives the source's columns first (manual, MERGE, output_expression).

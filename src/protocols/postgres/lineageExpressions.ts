@@ -1,5 +1,7 @@
 /** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
 import { type AstRecord, isRecord, list, names, record, tagOf, text } from './ast.ts';
+import { recordHiddenCalls } from './lineageFlowCalls.ts';
+import { hazardsOf, recordBranches, recordCast, recordOperatorHazard, recordParsing } from './lineageFlowHazards.ts';
 import { resolveCall, resolveOperator } from './lineageFunctions.ts';
 import {
   type Analysis,
@@ -13,6 +15,7 @@ import {
 } from './lineageScope.ts';
 import { queryColumns } from './lineageSelect.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './lineageValue.ts';
+import { isPlain } from './lineagePlain.ts';
 import { isUnchangedCast } from './lineageTypes.ts';
 
 /**
@@ -22,7 +25,6 @@ import { isUnchangedCast } from './lineageTypes.ts';
 const computedTags: ReadonlySet<string> = new Set([
   'A_ArrayExpr',
   'A_Indices',
-  'BoolExpr',
   'BooleanTest',
   'CaseWhen',
   'JsonAggConstructor',
@@ -58,6 +60,8 @@ const constantTags: ReadonlySet<string> = new Set([
   'A_Const',
   'BitString',
   'Boolean',
+  // WHERE CURRENT OF: the cursor's row was chosen by a query that has been judged.
+  'CurrentOfExpr',
   'Float',
   'Integer',
   'MergeSupportFunc',
@@ -71,7 +75,6 @@ const constantTags: ReadonlySet<string> = new Set([
  * is there; policy decides on such probing by the columns that a statement names, not by masking its answer.
  */
 export const safeTags: Readonly<Record<string, string>> = {
-  NullTest: 'tells only whether a value is NULL, which masks keep visible anyway',
   GroupingFunc: 'tells the grouping set of a row, never a value',
 };
 
@@ -106,16 +109,27 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     case 'SubLink':
       return subLink(analysis, scope, body);
     case 'CoalesceExpr':
-      return list(body.args).reduce<Value>((value, arg) => either(value, evaluate(analysis, scope, arg)), constant);
+      return coalesce(analysis, scope, list(body.args));
+    case 'BoolExpr': {
+      const before = hazardsOf(analysis);
+      const value = dependencies(analysis, scope, body);
+      recordBranches(analysis, before, value);
+      return value;
+    }
     case 'CaseExpr':
       return caseExpression(analysis, scope, body);
     case 'RowExpr':
       return dependencies(analysis, scope, body.args);
+    case 'NullTest':
+      return nullTest(analysis, scope, body.arg);
     case 'JsonArrayQueryConstructor':
       return computedFrom(rowValue(queryColumns(analysis, scope, body.query)));
   }
   if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return constant;
-  return computedTags.has(tag) ? dependencies(analysis, scope, body) : opaque;
+  if (!computedTags.has(tag)) return opaque;
+  const value = dependencies(analysis, scope, body);
+  recordParsing(analysis, tag, body, value);
+  return value;
 }
 
 /** What all wrapped nodes inside a struct depend on. */
@@ -162,16 +176,44 @@ function parameterReference(scope: Scope, number: unknown): Value {
   return (typeof number === 'number' ? scope.parameters.values[number - 1] : undefined) ?? opaque;
 }
 
+/**
+ * Whether a column is NULL, masks keep visible anyway. Whether `nullif(ssn, '1')` is, tells a digit: what is computed
+ * counts.
+ */
+function nullTest(analysis: Analysis, scope: Scope, node: unknown): Value {
+  const all = new Dependencies();
+  const parts = tagOf(node) === 'RowExpr' ? list(record(record(node).RowExpr).args) : [node];
+  for (const part of parts) {
+    const value = evaluate(analysis, scope, part);
+    if (!isPlain(analysis, value)) all.add(value);
+  }
+  return all.value();
+}
+
 function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const operator = names(body.name);
   const all = new Dependencies();
   addDependencies(analysis, scope, body.lexpr, all);
-  addDependencies(analysis, scope, body.rexpr, all);
-  all.add(resolveOperator(analysis, names(body.name)));
+  if (analysis.flow === null) addDependencies(analysis, scope, body.rexpr, all);
+  else {
+    const right =
+      tagOf(body.rexpr) === '' ? dependencies(analysis, scope, body.rexpr) : evaluate(analysis, scope, body.rexpr);
+    all.add(right);
+    recordOperatorHazard(analysis, scope, operator.at(-1) ?? '', body, right, all.value());
+    recordOperator(analysis, operator, all);
+  }
+  all.add(resolveOperator(analysis, operator));
   return all.value();
+}
+
+function recordOperator(analysis: Analysis, operator: readonly string[], operands: Dependencies): void {
+  const functions = analysis.catalog.operatorFunctions(operator.at(-1) ?? '');
+  if (functions.length > 0) recordHiddenCalls(analysis, functions, operands.value());
 }
 
 function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   const inner = evaluate(analysis, scope, body.arg);
+  recordCast(analysis, inner, record(body.typeName), body.arg);
   const verdict = isUnchangedCast(analysis, inner, record(body.typeName));
   if (verdict === 'unchanged') return inner;
   // A row keeps its fields' values under a cast, but which name each has then is not known.
@@ -194,20 +236,42 @@ function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
 }
 
 function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  // A query takes time.
+  if (analysis.flow !== null) analysis.flow.hazards++;
   // EXISTS tells only whether a row is there: a question of filters, not of values.
-  if (body.subLinkType === 'EXISTS_SUBLINK') return constant;
+  if (body.subLinkType === 'EXISTS_SUBLINK') {
+    if (analysis.flow !== null) queryColumns(analysis, scope, body.subselect);
+    return constant;
+  }
   const columns = queryColumns(analysis, scope, body.subselect);
   if (body.subLinkType === 'EXPR_SUBLINK' && columns.list.length === 1 && columns.openAt === -1)
     return columns.list[0].value;
   const all = new Dependencies();
   all.addColumns(columns);
   addDependencies(analysis, scope, body.testexpr, all);
-  all.add(resolveOperator(analysis, names(body.operName)));
+  const operator = names(body.operName);
+  recordOperator(analysis, operator, all);
+  all.add(resolveOperator(analysis, operator));
   return all.value();
+}
+
+/** One of the arguments, unchanged. Which one tells more than being NULL only where an argument is computed. */
+function coalesce(analysis: Analysis, scope: Scope, args: readonly unknown[]): Value {
+  const before = hazardsOf(analysis);
+  const conditions = new Dependencies();
+  let result = constant;
+  for (const arg of args) {
+    const value = evaluate(analysis, scope, arg);
+    if (!isPlain(analysis, value)) conditions.add(value);
+    result = either(result, value);
+  }
+  recordBranches(analysis, before, conditions.value());
+  return result;
 }
 
 /** Results pass through unchanged; what conditions tell of a column is taken as computed from it. */
 function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const before = hazardsOf(analysis);
   const conditions = new Dependencies();
   addDependencies(analysis, scope, body.arg, conditions);
   let result = evaluate(analysis, scope, body.defresult);
@@ -217,5 +281,6 @@ function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Valu
     result = either(result, evaluate(analysis, scope, when.result));
   }
   const told = conditions.value();
+  recordBranches(analysis, before, told);
   return told.kind === 'constant' ? result : either(computedFrom(result), told);
 }

@@ -1,6 +1,7 @@
 /** Lineage through FROM: relations, joins, sub-selects, functions, XMLTABLE and JSON_TABLE. */
 import { type AstRecord, list, names, record, tagOf, text } from './ast.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
+import { recordCondition } from './lineageFlowConditions.ts';
 import { type CallResult, resolveCall } from './lineageFunctions.ts';
 import {
   type Analysis,
@@ -54,6 +55,7 @@ function elementOf(analysis: Analysis, outer: Scope, lateral: Scope, node: unkno
     case 'RangeFunction':
       return functionElement(analysis, lateral, body);
     case 'RangeTableSample':
+      analysis.flow?.probe('limit', dependencies(analysis, lateral, [body.args, body.repeatable]));
       return fromElement(analysis, outer, lateral, body.relation);
     case 'RangeTableFunc':
       return tableFunction(analysis, lateral, body, 'xmltable');
@@ -95,6 +97,7 @@ function join(analysis: Analysis, outer: Scope, lateral: Scope, body: AstRecord)
   const besides = childScope(outer, [...lateral.elements, left]);
   const right = fromElement(analysis, outer, besides, body.rarg);
   const merged = mergedColumns(body, left.columns, right.columns);
+  if (analysis.flow !== null) recordJoin(analysis, childScope(outer, [left, right]), body, merged?.shared ?? noColumns);
   const columns = bounded(analysis, merged === null ? concatColumns(left.columns, right.columns) : merged.columns);
   let tables: readonly NamedTable[] = [...left.tables, ...right.tables];
   const using = text(record(body.join_using_alias).aliasname);
@@ -102,6 +105,13 @@ function join(analysis: Analysis, outer: Scope, lateral: Scope, body: AstRecord)
   if (body.alias === undefined) return { columns, tables };
   // An alias on a join hides the names inside it (manual, 7.2.1.2).
   return aliased(body, columns, '');
+}
+
+/** ON, USING and NATURAL compare both sides. */
+function recordJoin(analysis: Analysis, scope: Scope, body: AstRecord, shared: Columns): void {
+  recordCondition(analysis, scope, body.quals, 'join');
+  for (const column of shared.list) analysis.flow?.probe('join', column.value);
+  if (shared.openAt !== -1) analysis.flow?.probe('join', shared.rest);
 }
 
 /**
@@ -169,6 +179,8 @@ function definedColumns(definitions: readonly unknown[], result: CallResult): Co
 /** XMLTABLE and JSON_TABLE: every column is computed from the document, the paths and its own default. */
 function tableFunction(analysis: Analysis, scope: Scope, body: AstRecord, fallback: string): FromElement {
   const value = dependencies(analysis, scope, { ...body, columns: undefined, alias: undefined });
+  // How many rows there are, depends on the document.
+  analysis.flow?.probe('from', value);
   const found: NamedValue[] = [];
   collectColumns(analysis, scope, list(body.columns), found);
   const columns = found.map((column) => ({ name: column.name, value: either(value, column.value) }));

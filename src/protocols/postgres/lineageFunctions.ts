@@ -1,10 +1,15 @@
 /** Lineage of function and operator calls. */
-import { type AstRecord, list, names, stringConstant, text, unwrap } from './ast.ts';
+import { type AstRecord, list, names, record, stringConstant, text, unwrap } from './ast.ts';
 import { type Catalog, type PgFunction, type SearchPath, searchPathOf } from './catalog.ts';
 import { firstUserOid } from './catalogQueries.ts';
-import { builtinNature, isPureExtension } from './lineageBuiltins.ts';
+import { type BuiltinNature, builtinNature, isPureExtension } from './lineageBuiltins.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
+import { isDependent, recordCall, recordUnreadableCall } from './lineageFlowCalls.ts';
+import { recordStatement } from './lineageFlowCommands.ts';
+import { recordCondition } from './lineageFlowConditions.ts';
+import { recordWindow } from './lineageFlowQuery.ts';
 import { isHarmlessBody } from './lineagePlpgsql.ts';
+import { isAlone, isBare, isPlain } from './lineagePlain.ts';
 import { type Analysis, type Scope, rootScope } from './lineageScope.ts';
 import { statementColumns } from './lineageSelect.ts';
 import {
@@ -44,14 +49,30 @@ export function resolveCall(analysis: Analysis, scope: Scope, body: AstRecord): 
   const args = list(body.args).map((node) => argument(analysis, scope, node));
   const { catalog, path } = analysis;
   const candidates = catalog.functions(schema, name, path).filter((f) => takes(f, args.length));
-  const hasBuiltin = (schema === null || schema === 'pg_catalog') && catalog.builtinFunction(name) !== undefined;
+  const inCatalog = (schema === null || schema === 'pg_catalog') && catalog.builtinFunction(name) !== undefined;
+  // Helpers of the information schema compute from their arguments and from the catalog; drivers call them.
+  const hasBuiltin = inCatalog || (schema === 'information_schema' && name.startsWith('_pg_'));
 
   let result: CallResult | null = hasBuiltin ? callBuiltin(analysis, name, body, args) : null;
   for (const candidate of candidates) {
     const next = callUser(analysis, candidate, args);
     result = result === null ? next : eitherCall(result, next);
   }
+  const known = result !== null;
   result ??= callAttribute(name, args);
+  if (analysis.flow !== null) {
+    const vouched =
+      known &&
+      (!hasBuiltin || isVouched(analysis, 'pg_catalog', name)) &&
+      candidates.every((f) => isVouched(analysis, f.schema, f.name));
+    recordCall(analysis, name, body, candidates, {
+      values: args.map((arg) => arg.value),
+      all: computed(args),
+      told: vouched ? toldThrough(analysis, args) : computed(args),
+      known: known || result !== opaqueCall,
+    });
+    recordWindow(analysis, scope, record(body.over));
+  }
   return withModifiers(analysis, scope, body, result);
 }
 
@@ -75,17 +96,23 @@ function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord, result
   if (body.agg_filter === undefined && body.agg_order === undefined) return result;
   const all = new Dependencies();
   all.add(result.value);
-  all.add(evaluate(analysis, scope, body.agg_filter));
+  all.add(recordCondition(analysis, scope, body.agg_filter, 'filter'));
+  const within = body.agg_within_group === true;
   // count(x ORDER BY y) is still only a number.
-  if (!(body.agg_within_group !== true && result.value.kind === 'constant'))
-    all.add(dependencies(analysis, scope, body.agg_order));
+  const counts = !within && result.value.kind === 'constant';
+  if (analysis.flow !== null || !counts) {
+    const order = dependencies(analysis, scope, body.agg_order);
+    if (!counts) all.add(order);
+    // What stands behind WITHIN GROUP is itself aggregated.
+    if (!within) analysis.flow?.probe('order_by', order);
+  }
   return { ...result, value: all.value() };
 }
 
 function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): CallResult {
   const nature = builtinNature(name, stringConstant(list(body.args)[0]));
   if (nature === 'opaque') return opaqueCall;
-  const value = nature === 'safe' ? constant : computed(args);
+  const value = toldByBuiltin(analysis, nature, name, body, args);
   const builtin = analysis.catalog.builtinFunction(name);
   const outputs = builtin?.outputNames ?? [];
   if (outputs.length > 0) {
@@ -96,8 +123,40 @@ function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: re
       scalar: false,
     };
   }
-  if (builtin?.open === true) return { value, columns: { list: [], openAt: 0, rest: value }, scalar: false };
+  if (builtin === undefined || builtin.open)
+    return { value, columns: { list: [], openAt: 0, rest: value }, scalar: false };
   return scalarCall(name, value);
+}
+
+/** What the result of a built-in function depends on. */
+function toldByBuiltin(
+  analysis: Analysis,
+  nature: Exclude<BuiltinNature, 'opaque'>,
+  name: string,
+  body: AstRecord,
+  args: readonly Argument[],
+): Value {
+  switch (nature) {
+    case 'safe':
+      return constant;
+    case 'computed':
+      return isVouched(analysis, 'pg_catalog', name) ? toldThrough(analysis, args) : computed(args);
+    case 'counts_nulls': {
+      // `count(DISTINCT x)` over a column and a guess beside it tells whether they are equal.
+      const isHarmless = body.agg_distinct === true ? isAlone : isPlain;
+      return computed(args.filter((arg) => !isHarmless(analysis, arg.value)));
+    }
+  }
+}
+
+/** Whether policy vouches for the results of this function. */
+function isVouched(analysis: Analysis, schema: string, name: string): boolean {
+  return analysis.safe.size > 0 && analysis.safe.has(`${schema}.${name}`);
+}
+
+/** What shows through a function that policy vouches for: arguments that are no bare columns. */
+function toldThrough(analysis: Analysis, args: readonly Argument[]): Value {
+  return computed(args.filter((arg) => !isBare(analysis, arg.value)));
 }
 
 function scalarCall(name: string, value: Value): CallResult {
@@ -140,16 +199,45 @@ function isPureByOwner(f: PgFunction): boolean {
 }
 
 function callUser(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
-  if (isPureByOwner(f) || isPureProcedural(analysis, f)) {
-    const value = computed(args);
-    if (f.outputNames.length > 0) {
-      return { value, columns: knownColumns(f.outputNames.map((name) => ({ name, value }))), scalar: false };
-    }
-    return returnsRow(analysis.catalog, f)
-      ? { value, columns: { list: [], openAt: 0, rest: value }, scalar: false }
-      : scalarCall(f.name, value);
+  if (isVouched(analysis, f.schema, f.name)) return callVouched(analysis, f, args);
+  return callKnown(analysis, f, args);
+}
+
+/**
+ * A function that policy vouches for. What its body asks of bare columns, or of others, shows in nothing but its result;
+ * what a body in SQL writes is written nevertheless.
+ */
+function callVouched(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  const told = toldThrough(analysis, args);
+  const { flow } = analysis;
+  if (flow !== null) {
+    const { probing } = flow;
+    flow.probing = probing && isDependent(told);
+    if (isReadable(f)) callKnown(analysis, f, args);
+    else if (!isPureByOwner(f) && !isPureProcedural(analysis, f)) recordUnreadableCall(analysis, f, told);
+    flow.probing = probing;
   }
-  return f.language === 'sql' && f.kind === 'f' ? callSql(analysis, f, args) : opaqueCall;
+  return computedCall(analysis.catalog, f, told);
+}
+
+/** The result of a function whose every output is computed from `value`. */
+function computedCall(catalog: Catalog, f: PgFunction, value: Value): CallResult {
+  if (f.outputNames.length > 0) {
+    return { value, columns: knownColumns(f.outputNames.map((name) => ({ name, value }))), scalar: false };
+  }
+  return returnsRow(catalog, f)
+    ? { value, columns: { list: [], openAt: 0, rest: value }, scalar: false }
+    : scalarCall(f.name, value);
+}
+
+/** Whether its body can be walked. */
+function isReadable(f: PgFunction): boolean {
+  return f.language === 'sql' && (f.kind === 'f' || f.kind === 'p');
+}
+
+function callKnown(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (isPureByOwner(f) || isPureProcedural(analysis, f)) return computedCall(analysis.catalog, f, computed(args));
+  return (isReadable(f) ? callSql(analysis, f, args) : null) ?? unreadableCall(analysis, f, args);
 }
 
 function isPureProcedural(analysis: Analysis, f: PgFunction): boolean {
@@ -171,20 +259,32 @@ function returnsRow(catalog: Catalog, f: PgFunction): boolean {
   return type === undefined || type.kind === 'c' || type.kind === 'p' || type.kind === 'd';
 }
 
-/** The body's last statement, with the arguments' lineage in place of the parameters. */
-function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+function unreadableCall(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (analysis.flow !== null) recordUnreadableCall(analysis, f, computed(args));
+  return opaqueCall;
+}
+
+/** The body's last statement, with the arguments' lineage in place of the parameters; null where it cannot be read. */
+function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult | null {
   const path = bodyPath(analysis.path, f);
   const statements =
     f.source === null || path === null || analysis.active.has(f.oid) ? null : analysis.catalog.parse(sqlBody(f.source));
-  if (statements === null || statements.length === 0 || path === null) return opaqueCall;
+  if (statements === null || statements.length === 0 || path === null) return null;
   analysis.active.add(f.oid);
   // One object for all counters: a body must not start with a fresh allowance.
   const inner: Analysis = { ...analysis, path };
   const scope = rootScope({ functionName: f.name, names: f.inputNames, values: bindArguments(f, args) });
-  const columns = statementColumns(inner, scope, statements.at(-1));
+  if (analysis.flow !== null) for (const statement of statements.slice(0, -1)) recordStatement(inner, scope, statement);
+  const columns = lastStatement(inner, scope, statements.at(-1));
   analysis.nodesLeft = inner.nodesLeft;
   analysis.active.delete(f.oid);
   return shapeResult(analysis.catalog, f, columns);
+}
+
+function lastStatement(analysis: Analysis, scope: Scope, statement: unknown): Columns {
+  return analysis.flow === null
+    ? statementColumns(analysis, scope, statement)
+    : recordStatement(analysis, scope, statement);
 }
 
 /** `"$user"` in a function's own path can mean its owner, who is not known here. */

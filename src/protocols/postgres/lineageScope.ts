@@ -1,5 +1,6 @@
 /** Names that a query can see, and the limits of one analysis. */
 import type { Catalog, Relation, SearchPath } from './catalog.ts';
+import type { FlowRecorder } from './lineageFlowRecorder.ts';
 import {
   type Columns,
   type NamedValue,
@@ -11,16 +12,27 @@ import {
 } from './lineageValue.ts';
 import { Dependencies, constant, opaque, rowValue } from './lineageValue.ts';
 
+/** Functions that policies vouch for, as `schema.name`. Sets with the same functions need not be one object. */
+export type SafeFunctions = ReadonlySet<string>;
+
+export const noSafeFunctions: SafeFunctions = new Set();
+
 /** One analysis. When a limit is passed, everything becomes opaque. */
 export interface Analysis {
   readonly catalog: Catalog;
   readonly path: SearchPath;
+  readonly safe: SafeFunctions;
   /** Nodes that may still be visited. */
   nodesLeft: number;
   depth: number;
   /** OIDs of the functions whose bodies are being analysed, so that recursion ends. */
   readonly active: Set<number>;
+  /** Takes probes and writes; null where only the outputs are asked for. */
+  readonly flow: FlowRecorder | null;
 }
+
+/** Nodes visited per statement, or as much work of other kinds: an INSERT of 10,000 rows stays well below. */
+export const nodesMax = 1_000_000;
 
 /**
  * Trees nest deeply in generated SQL: `a || b || ...` takes two levels for each operator. Deeper than this is refused

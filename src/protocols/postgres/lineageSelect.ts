@@ -2,6 +2,9 @@
 import { type AstRecord, list, names, record, tagOf, text } from './ast.ts';
 import { returningColumns } from './lineageDml.ts';
 import { evaluate } from './lineageExpressions.ts';
+import { intoOf, newTable } from './lineageFlowCommands.ts';
+import { recordSelect, recordSetOperation } from './lineageFlowQuery.ts';
+import { recordOutputsTo } from './lineageFlowWrites.ts';
 import { fromElement } from './lineageFrom.ts';
 import { outputName } from './lineageNames.ts';
 import {
@@ -30,8 +33,14 @@ import { knownColumns, noColumns, opaque, renameColumns, unionColumns, unknownCo
 export function statementColumns(analysis: Analysis, scope: Scope, node: unknown): Columns {
   const tag = tagOf(node);
   switch (tag) {
-    case 'SelectStmt':
-      return queryColumns(analysis, scope, node);
+    case 'SelectStmt': {
+      const columns = queryColumns(analysis, scope, node);
+      const into = intoOf(record(record(node).SelectStmt));
+      if (into === null) return columns;
+      // SELECT INTO creates a table and returns nothing.
+      recordOutputsTo(analysis, columns, newTable(into));
+      return noColumns;
+    }
     case 'InsertStmt':
     case 'UpdateStmt':
     case 'DeleteStmt':
@@ -64,16 +73,23 @@ function selectColumns(analysis: Analysis, outer: Scope, select: AstRecord): Col
 function selectBody(analysis: Analysis, outer: Scope, select: AstRecord): Columns {
   if (select.larg !== undefined || select.rarg !== undefined) {
     const left = selectColumns(analysis, outer, record(select.larg));
-    return bounded(analysis, unionColumns(left, selectColumns(analysis, outer, record(select.rarg))));
+    const both = bounded(analysis, unionColumns(left, selectColumns(analysis, outer, record(select.rarg))));
+    recordSetOperation(analysis, outer, select, both);
+    return both;
   }
-  if (select.valuesLists !== undefined) return valuesColumns(analysis, outer, list(select.valuesLists));
-  // SELECT INTO creates a table and returns nothing.
-  if (select.intoClause !== undefined) return noColumns;
+  if (select.valuesLists !== undefined) {
+    const rows = valuesColumns(analysis, outer, list(select.valuesLists));
+    recordSetOperation(analysis, outer, select, rows);
+    return rows;
+  }
   const elements: FromElement[] = [];
   for (const item of list(select.fromClause)) {
     elements.push(fromElement(analysis, outer, childScope(outer, elements), item));
   }
-  return targetColumns(analysis, childScope(outer, elements), list(select.targetList));
+  const level = childScope(outer, elements);
+  const columns = targetColumns(analysis, level, list(select.targetList));
+  recordSelect(analysis, level, select, columns);
+  return columns;
 }
 
 function valuesColumns(analysis: Analysis, scope: Scope, rows: readonly unknown[]): Columns {
@@ -141,6 +157,8 @@ export function withCtes(analysis: Analysis, outer: Scope, clause: unknown): Sco
     scope = { ...scope, ctes: { entry, next: scope.ctes } };
     return entry;
   });
+  // What no one refers to may still write.
+  if (analysis.flow !== null) for (const entry of entries) entry.columns();
   // Two of one name are an error of the statement; the nearest is found, and the server refuses.
   return entries.length === 0 ? outer : scope;
 }

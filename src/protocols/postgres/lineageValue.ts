@@ -18,6 +18,8 @@ export interface Value {
   readonly row: Columns | null;
   /** Type OID where it is that of a catalog column, else 0. */
   readonly typeOid: number;
+  /** The value of one column and of no other; no literal can stand in its place. */
+  readonly alone: boolean;
 }
 
 export interface NamedValue {
@@ -36,15 +38,21 @@ export interface Columns {
 
 const noSources: ReadonlySet<ColumnKey> = new Set();
 
-export const constant: Value = Object.freeze({ kind: 'constant', sources: noSources, row: null, typeOid: 0 });
-export const opaque: Value = Object.freeze({ kind: 'opaque', sources: noSources, row: null, typeOid: 0 });
+export const constant: Value = Object.freeze({
+  kind: 'constant',
+  sources: noSources,
+  row: null,
+  typeOid: 0,
+  alone: false,
+});
+export const opaque: Value = Object.freeze({ kind: 'opaque', sources: noSources, row: null, typeOid: 0, alone: false });
 
 export const noColumns: Columns = Object.freeze({ list: [], openAt: -1, rest: constant });
 /** Columns of which nothing is known. */
 export const unknownColumns: Columns = Object.freeze({ list: [], openAt: 0, rest: opaque });
 
 export function columnValue(key: ColumnKey, typeOid: number): Value {
-  return { kind: 'column', sources: new Set([key]), row: null, typeOid };
+  return { kind: 'column', sources: new Set([key]), row: null, typeOid, alone: true };
 }
 
 export function knownColumns(list: readonly NamedValue[]): Columns {
@@ -60,7 +68,8 @@ export function either(a: Value, b: Value): Value {
   // A NULL or text literal takes the column's type, a literal of another type could not stand there.
   const typeOid = a.typeOid === b.typeOid || b.kind === 'constant' ? a.typeOid : a.kind === 'constant' ? b.typeOid : 0;
   const kind = computed ? 'expression' : sources.size === 0 ? 'constant' : 'column';
-  return { kind, sources, row: eitherRow(a, b), typeOid };
+  const alone = a.alone && b.alone && sources.size === 1;
+  return { kind, sources, row: eitherRow(a, b), typeOid, alone };
 }
 
 function eitherRow(a: Value, b: Value): Columns | null {
@@ -90,7 +99,8 @@ export class Dependencies {
   /** The computed value; without any source it is a constant. */
   value(): Value {
     if (this.isOpaque) return opaque;
-    return { kind: this.sources.size === 0 ? 'constant' : 'expression', sources: this.sources, row: null, typeOid: 0 };
+    const kind = this.sources.size === 0 ? 'constant' : 'expression';
+    return { kind, sources: this.sources, row: null, typeOid: 0, alone: false };
   }
 }
 
@@ -126,7 +136,7 @@ export function fieldOf(value: Value, name: string): Value {
 /** A value computed from this one alone. */
 export function computedFrom(value: Value): Value {
   if (value.kind === 'opaque' || value.kind === 'constant') return value.row === null ? value : { ...value, row: null };
-  return { kind: 'expression', sources: value.sources, row: null, typeOid: 0 };
+  return { kind: 'expression', sources: value.sources, row: null, typeOid: 0, alone: false };
 }
 
 /**

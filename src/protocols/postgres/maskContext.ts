@@ -6,20 +6,21 @@ import type { Fault } from '../../errors.ts';
 import type { MaskRules } from '../../facts.ts';
 import type { CopyOptions, MaskPlan, RowFormat, TextEncoding } from '../../masking/plan.ts';
 import type { Services, TextMasker } from '../protocol.ts';
-import { searchPathOf } from './catalog.ts';
-import type { SearchPath } from './catalog.ts';
+import type { GivenToMasked, StatementUse } from './maskedUse.ts';
+import type { CatalogRows } from './catalogBuild.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
 import type { AnalyzedStatement } from './facts.ts';
-import { lineageOf } from './lineage.ts';
 import type { Lineage } from './lineage.ts';
 import { columnMasks } from './maskIndex.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
 import { buildMaskPlan, emptyRows, shapeOfLineage } from './maskPlan.ts';
 import type { ShapeColumn } from './maskPlan.ts';
-import { doubtedCatalog } from './catalogDoubted.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
 import type { RowSource } from './rowSource.ts';
+import { SessionCatalog } from './sessionCatalog.ts';
+import { SessionNames } from './sessionNames.ts';
+import { StatementFlows } from './statementFlows.ts';
 import type { StatementRun } from './statementRun.ts';
 import type { CopyResponse, DiagnosticField, RowField } from './wireBackend.ts';
 import { diagnosticMessage } from './wireToClient.ts';
@@ -40,37 +41,19 @@ const encodings: ReadonlyMap<string, TextEncoding> = new Map([
 
 const plansMax = 500;
 
-/** A path on which no user name resolves, so that expressions over tables count as undecidable. */
-const unknownPath: SearchPath = Object.freeze({ schemas: ['pg_catalog'], temp: null });
-
 export class MaskContext {
   readonly #services: Services;
-  readonly #catalog: CatalogSource;
-  /** Role that the session logged in with. */
-  readonly #login: string;
-  /** The role in force, which `"$user"` in a path means; null: not known. */
-  #role: string | null;
+  readonly #catalog: SessionCatalog;
+  readonly #names: SessionNames;
   #rules: MaskRules;
   #index: ColumnMaskIndex | null = null;
   #indexOf: { readonly catalog: number; readonly rules: MaskRules } | null = null;
   #encoding: TextEncoding | null = 'utf8';
-  #path: SearchPath | null = null;
-  #lineages = new WeakMap<object, { readonly version: number; readonly lineage: Lineage }>();
+  readonly #flows: StatementFlows;
   #textMasker: TextMasker | null = null;
-  /** Raised whenever the search path is another one or not known. */
-  #pathSerial = 0;
-  /** Raised by every change of the schema in this session. */
-  #schemaSerial = 0;
-  /** The setting behind `#path`. */
-  #pathSetting: string | null = null;
-  /** The path that the target reported last, if it reports at all. */
-  #reportedPath: string | null = null;
-  /** The schema was changed in a transaction that is still open: what the gate can read of it is not what the session sees. */
-  #schemaDoubted = false;
-  #changing = false;
   /** The catalog was read again for the shape that is planned now. */
   #fresh = false;
-  version = 0;
+  #version = 0;
   /** Runs of this session that were sent, have not ended, and may change what names mean. */
   changesAhead = 0;
   /** Whether any mask rule applies to this session. */
@@ -78,9 +61,9 @@ export class MaskContext {
 
   constructor(services: Services, catalog: CatalogSource, role: string, rules: MaskRules) {
     this.#services = services;
-    this.#catalog = catalog;
-    this.#login = role;
-    this.#role = role;
+    this.#catalog = new SessionCatalog(catalog);
+    this.#flows = new StatementFlows(services.strongerMask);
+    this.#names = new SessionNames(role);
     this.#rules = rules;
     this.usePolicy(rules);
   }
@@ -88,49 +71,62 @@ export class MaskContext {
   usePolicy(rules: MaskRules): void {
     this.#rules = rules;
     this.active = rules.columns.length > 0 || rules.values.length > 0;
+    this.#catalog.hold(this.active);
     this.#textMasker = null;
-    this.version++;
+    this.#version++;
   }
 
-  /** The search path must be asked for: the target does not report it, and it may have changed. */
+  close(): void {
+    this.#catalog.close();
+  }
+
+  get version(): number {
+    return this.#version + this.#names.serial;
+  }
+
+  /** The schema that only this session sees yet should be read by itself, if it is to be believed. */
+  get catalogUnknown(): boolean {
+    return this.active && this.#catalog.wantsOwn;
+  }
+
+  /** See {@link SessionCatalog.takeOwn}. */
+  onCatalog(rows: CatalogRows | null): void {
+    this.#catalog.takeOwn(rows);
+  }
+
+  /** What the target must be asked between two statements, and is not told of by itself. */
   get pathUnknown(): boolean {
-    return this.active && this.#pathSetting === null;
+    return this.active && this.#names.pathUnknown;
+  }
+
+  get tempUnknown(): boolean {
+    return this.active && this.#names.tempUnknown;
   }
 
   forgetPath(): void {
-    if (this.#pathSetting === null) return;
-    this.#path = null;
-    this.#pathSetting = null;
-    this.#pathSerial++;
-    this.version++;
+    this.#names.forgetPath();
   }
 
-  /** SET ROLE. `none`: that of the login; null: not known, so that a path with `"$user"` is not known either. */
+  /** SET ROLE; see {@link SessionNames.onRole}. */
   onRole(role: string | null): void {
-    this.#role = role === 'none' ? this.#login : role;
-    this.forgetPath();
+    this.#names.onRole(role);
   }
 
   onSearchPath(setting: string): void {
-    const known = this.#role !== null || !setting.includes('$user');
-    this.#path = known ? searchPathOf(setting, this.#role ?? '', null) : null;
-    this.#pathSetting = setting;
-    this.#pathSerial++;
-    this.version++;
+    this.#names.onSearchPath(setting);
   }
 
-  /**
-   * ReadyForQuery: what the target has reported by now is so. It reports changed settings right before, and says nothing of
-   * one that was set and taken back since.
-   */
+  onTemp(schema: string): void {
+    this.#names.onTemp(schema);
+  }
+
   onReady(): void {
-    const reported = this.#reportedPath;
-    if (reported !== null && this.#pathSetting !== reported) this.onSearchPath(reported);
+    this.#names.onReady();
   }
 
   /** Two equal texts: every name means the same, as far as this session and its gate can tell. */
   get names(): string {
-    return `${this.#pathSerial} ${this.#schemaSerial} ${this.#catalog.epoch}`;
+    return `${this.#names.serial} ${this.#catalog.serial} ${this.#catalog.epoch}`;
   }
 
   get epoch(): number {
@@ -138,26 +134,24 @@ export class MaskContext {
   }
 
   beginChange(): void {
-    this.#changing = true;
-    this.#catalog.beginChange();
+    this.#catalog.beginChange(this.active);
   }
 
   endChange(): void {
-    this.#changing = false;
     this.#catalog.endChange();
   }
 
   /** The schema was changed, and the change is not committed. */
   doubtSchema(): void {
-    this.#schemaDoubted = true;
-    this.#schemaSerial++;
-    this.version++;
+    this.#catalog.doubt();
+    this.#names.doubtTemp();
+    this.#version++;
   }
 
   /** Whether the shape of a prepared statement may be another one by now: its columns may come from elsewhere. */
   mayHaveChanged(prepared: PreparedStatement): boolean {
     if (prepared.shape === null) return false;
-    return prepared.shapeNames !== this.names || this.#othersChange;
+    return prepared.shapeNames !== this.names || this.#catalog.othersChange;
   }
 
   /** A portal has been bound or declared: names in its query keep the meaning that they have now. */
@@ -171,12 +165,11 @@ export class MaskContext {
   /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
   onParameter(name: string, value: string): Fault | null {
     if (name === 'search_path') {
-      this.#reportedPath = value;
-      this.onSearchPath(value);
+      this.#names.onReported(value);
     }
     if (name === 'client_encoding') {
       this.#encoding = encodings.get(value.toUpperCase()) ?? null;
-      this.version++;
+      this.#version++;
     }
     if (!this.active) return null;
     if (this.#encoding === null) return { code: 'BG_ENCODING_REFUSED', detail: `client_encoding ${value}` };
@@ -187,8 +180,12 @@ export class MaskContext {
 
   /** The schema changed through this session: what is known of it is no longer trusted. */
   onSchemaChange(): void {
-    this.#schemaDoubted = false;
-    this.#catalog.invalidate();
+    this.#catalog.settle();
+  }
+
+  /** Reads the catalog for what is about to be sent. */
+  readCatalog(): Promise<Fault | null> {
+    return this.#catalog.refresh();
   }
 
   /** Reads the catalog again. A fault ends the session: without a catalog nobody knows what to mask. */
@@ -272,15 +269,44 @@ export class MaskContext {
     return this.#textMasker.mask(bytes, start, end);
   }
 
-  get #othersChange(): boolean {
-    return this.#catalog.changing > (this.#changing ? 1 : 0);
+  /**
+   * Whether names mean, in a statement that is sent now, what the catalog says. Changes by sessions without masks are
+   * not waited for: who may see everything anyway gains nothing from the race.
+   */
+  get certainNow(): boolean {
+    const namesKnown = this.#names.path !== null && !this.#names.tempUnknown;
+    return namesKnown && !this.#catalog.doubted && this.changesAhead === 0 && !this.#catalog.othersChangeMasked;
+  }
+
+  /**
+   * What a statement that is about to be sent does with masked columns. `certain` false: no name of a user's object is
+   * believed. `refresh`: the catalog must be read first.
+   */
+  useOf(statement: AnalyzedStatement, certain: boolean): StatementUse | 'refresh' {
+    const index = this.#currentIndex();
+    if (index === null) return 'refresh';
+    if (!certain || this.#names.path === null) return this.#flows.doubtedUse(statement, index, this.#names.path);
+    return this.#flows.use(statement, index, this.#names.path, this.version);
+  }
+
+  /** The same behind a `SET search_path` to `setting` in one message with the statement. */
+  useBehind(statement: AnalyzedStatement, setting: string): StatementUse | 'refresh' {
+    const index = this.#currentIndex();
+    return index === null ? 'refresh' : this.#flows.useOn(statement, index, this.#names.pathWith(setting));
+  }
+
+  /** Literals among what exactly this text writes into masked columns; its parse tree may be that of another. */
+  givenBy(statement: AnalyzedStatement): readonly GivenToMasked[] {
+    const index = this.#currentIndex();
+    return index === null ? [] : this.#flows.given(statement, index, this.#names.path);
   }
 
   /** Whether the catalog that the gate can read is the one that the target used for `run`. */
   #certain(run: StatementRun): boolean {
     // A change that was sent behind `run` may be in the catalog before the rows of `run` are judged.
     const ahead = this.changesAhead - (run.changesNames && !run.ended ? 1 : 0);
-    return !this.#schemaDoubted && ahead === 0 && run.epoch === this.#catalog.epoch && !this.#othersChange;
+    const settled = !this.#catalog.doubted && ahead === 0 && !this.#catalog.othersChange;
+    return settled && run.epoch === this.#catalog.epoch;
   }
 
   /** No schema has changed since the portal was opened; a change of search_path does not matter to it. */
@@ -290,7 +316,7 @@ export class MaskContext {
 
   /** A view may show something else by now; a table's column is what it was. */
   #tableOrigin(column: ShapeColumn): ShapeColumn {
-    const kind = this.#catalog.current?.relation(column.tableOid)?.kind;
+    const kind = this.#catalog.last?.relation(column.tableOid)?.kind;
     return kind === 'r' || kind === 'p' ? column : { ...column, tableOid: 0, attribute: 0 };
   }
 
@@ -344,12 +370,12 @@ export class MaskContext {
   }
 
   #currentIndex(): ColumnMaskIndex | null {
-    const catalog = this.#catalog.current;
-    if (catalog === null || this.#catalog.stale) return null;
+    const catalog = this.#catalog.fresh;
+    if (catalog === null) return null;
     if (this.#indexOf?.catalog !== catalog.version || this.#indexOf.rules !== this.#rules) {
       this.#index = columnMasks(catalog, this.#rules, this.#services.strongerMask);
       this.#indexOf = { catalog: catalog.version, rules: this.#rules };
-      this.version++;
+      this.#version++;
     }
     return this.#index;
   }
@@ -358,15 +384,9 @@ export class MaskContext {
   #lineage(statement: AnalyzedStatement, certain: boolean): Lineage | 'refresh' {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    if (!certain || this.#path === null) {
-      const builtinsFirst = this.#path?.schemas[0] === 'pg_catalog';
-      return lineageOf(statement.ast, doubtedCatalog(index.catalog, builtinsFirst), unknownPath);
-    }
-    const known = this.#lineages.get(statement.shape);
-    if (known !== undefined && known.version === this.version) return known.lineage;
-    const lineage = lineageOf(statement.ast, index.catalog, this.#path);
-    this.#lineages.set(statement.shape, { version: this.version, lineage });
-    return lineage;
+    if (!certain || this.#names.path === null)
+      return this.#flows.doubtedFlow(statement, index, this.#names.path).lineage;
+    return this.#flows.flow(statement, index, this.#names.path, this.version).lineage;
   }
 }
 

@@ -5,9 +5,10 @@
  * (through their definitions), to generated columns, and between the tables of an inheritance or partition tree.
  */
 import type { ColumnMaskRule, MaskRules, MaskSpec, RuleId } from '../../facts.ts';
-import { record } from './ast.ts';
-import { type Catalog, type Column, type ColumnKey, type Relation, type SearchPath, keyRelation } from './catalog.ts';
-import { type Lineage, type OutputLineage, lineageOf, outputsFor } from './lineage.ts';
+import { type Catalog, type Column, type ColumnKey, type FormerName, type Relation, keyRelation } from './catalog.ts';
+import type { OutputLineage } from './lineage.ts';
+import { definedAs } from './lineageDefinitions.ts';
+import { type SafeFunctions, noSafeFunctions } from './lineageScope.ts';
 
 export interface ColumnMask {
   readonly mask: MaskSpec;
@@ -17,16 +18,28 @@ export interface ColumnMask {
   readonly reason: 'rule' | 'derived' | 'undecidable';
 }
 
+/** A column that a rule names, or one that may hold anything, as the origin of another. */
+export interface MaskedOrigin {
+  readonly relation: Relation;
+  readonly column: Column;
+  /** The other column always holds this one's value, unchanged. */
+  readonly unchanged: boolean;
+}
+
 export type StrongerMask = (a: MaskSpec, b: MaskSpec) => MaskSpec;
 
 export interface ColumnMaskIndex {
   readonly catalog: Catalog;
+  /** For the lineage of statements under the same rules. */
+  readonly safe: SafeFunctions;
   /** Whether there are rules on columns at all. If not, columns that the catalog does not know need no care. */
   readonly ruled: boolean;
   /** Whether any column is masked at all. If not, nothing that is undecidable needs hiding. */
   readonly any: boolean;
   /** Mask of a column of a table or view; computed on first use and kept. */
   maskOf(key: ColumnKey): ColumnMask | null;
+  /** The masked columns that a column's value comes from, itself among them; empty: it is not masked. */
+  originsOf(key: ColumnKey): readonly MaskedOrigin[];
   /** Mask of an output with this lineage. */
   maskOfOutput(output: OutputLineage): ColumnMask | null;
   /** Mask of a whole row of a relation. */
@@ -34,9 +47,6 @@ export interface ColumnMaskIndex {
   /** Mask of something of which nothing is known. */
   readonly undecidable: ColumnMask | null;
 }
-
-/** Names in definitions that the server printed are qualified but for those of pg_catalog; see catalogPrelude. */
-const definitionPath: SearchPath = Object.freeze({ schemas: ['pg_catalog'], temp: '' });
 
 const undecidable: ColumnMask = { mask: { kind: 'redact' }, rules: [], reason: 'undecidable' };
 const maxFamily = 10_000;
@@ -46,6 +56,7 @@ const maxFamily = 10_000;
  */
 export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: StrongerMask): ColumnMaskIndex {
   const named = namedColumns(catalog, rules.columns, strongerMask);
+  const safe = safeSetOf(rules.safeFunctions);
   const known = new Map<ColumnKey, ColumnMask | null>();
   const running = new Set<ColumnKey>();
   const unknown = named.size > 0 ? undecidable : null;
@@ -75,7 +86,7 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
       const same = member.byName.get(column.name);
       if (same !== undefined) mask = stronger(mask, named.get(same.key) ?? null);
     }
-    const origin = definedAs(catalog, relation, column);
+    const origin = definedAs(catalog, relation, column, safe);
     return origin === null ? mask : stronger(mask, origin === 'unknown' ? unknown : maskOfOutput(origin));
   };
   const maskOfOutput = (output: OutputLineage): ColumnMask | null => {
@@ -97,8 +108,66 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
       ? null
       : { mask: strongerMask({ kind: 'redact' }, mask.mask), rules: mask.rules, reason: 'derived' };
   };
-  const ruled = rules.columns.length > 0;
-  return Object.freeze({ catalog, ruled, any: named.size > 0, maskOf, maskOfOutput, maskOfRow, undecidable: unknown });
+  const originsOf = (key: ColumnKey): readonly MaskedOrigin[] => {
+    const found = new Map<ColumnKey, MaskedOrigin>();
+    if (named.size > 0) gatherOrigins({ catalog, named, safe, seen: new Set(), found }, key, true);
+    return [...found.values()];
+  };
+  return Object.freeze({
+    catalog,
+    safe,
+    ruled: rules.columns.length > 0,
+    any: named.size > 0,
+    maskOf,
+    originsOf,
+    maskOfOutput,
+    maskOfRow,
+    undecidable: unknown,
+  });
+}
+
+interface Gathering {
+  readonly catalog: Catalog;
+  readonly named: ReadonlyMap<ColumnKey, ColumnMask>;
+  readonly safe: SafeFunctions;
+  readonly seen: Set<ColumnKey>;
+  readonly found: Map<ColumnKey, MaskedOrigin>;
+}
+
+const safeSets = new WeakMap<readonly string[], SafeFunctions>();
+
+/** One set for each list, because what is known of definitions is kept by set. */
+function safeSetOf(names: readonly string[]): SafeFunctions {
+  if (names.length === 0) return noSafeFunctions;
+  let set = safeSets.get(names);
+  if (set === undefined) safeSets.set(names, (set = new Set(names)));
+  return set;
+}
+
+/** Follows `key` through views and generated columns down to columns that rules name. */
+function gatherOrigins(gathering: Gathering, key: ColumnKey, unchanged: boolean): void {
+  const { catalog, named, safe, seen, found } = gathering;
+  if (seen.has(key)) return;
+  seen.add(key);
+  const relation = catalog.relation(keyRelation(key));
+  const column = relation?.columns.find((candidate) => candidate.key === key);
+  if (relation === undefined || column === undefined) return;
+  const add = (of: Relation, origin: Column, same: boolean): void => {
+    const before = found.get(origin.key);
+    if (before === undefined || before.unchanged) {
+      found.set(origin.key, { relation: of, column: origin, unchanged: same });
+    }
+  };
+  if (column.undecidable) return add(relation, column, false);
+  for (const member of family(catalog, relation)) {
+    const same = member.byName.get(column.name);
+    if (same !== undefined && named.has(same.key)) add(member, same, unchanged);
+  }
+  const origin = definedAs(catalog, relation, column, safe);
+  if (origin === null) return;
+  if (origin === 'unknown' || origin.kind === 'opaque') return add(relation, column, false);
+  const still = unchanged && origin.kind === 'column' && origin.sources.size === 1;
+  for (const source of origin.sources) gatherOrigins(gathering, source, still);
 }
 
 function joinMasks(a: ColumnMask, b: ColumnMask, strongerMask: StrongerMask): ColumnMask {
@@ -119,17 +188,24 @@ function namedColumns(
   strongerMask: StrongerMask,
 ): ReadonlyMap<ColumnKey, ColumnMask> {
   const named = new Map<ColumnKey, ColumnMask>();
+  const name = (key: ColumnKey, rule: ColumnMaskRule): void => {
+    const mask: ColumnMask = { mask: rule.mask, rules: [rule.rule], reason: 'rule' };
+    const before = named.get(key);
+    named.set(key, before === undefined ? mask : joinMasks(before, mask, strongerMask));
+  };
   for (const relation of rules.length === 0 ? [] : catalog.relations.values()) {
     const near = rules.filter(
       (rule) => globMatches(rule.schema, relation.schema) && globMatches(rule.table, relation.name),
     );
     for (const column of near.length === 0 ? [] : relation.columns) {
-      for (const rule of near) {
-        if (!globMatches(rule.column, column.name)) continue;
-        const mask: ColumnMask = { mask: rule.mask, rules: [rule.rule], reason: 'rule' };
-        const before = named.get(column.key);
-        named.set(column.key, before === undefined ? mask : joinMasks(before, mask, strongerMask));
-      }
+      for (const rule of near) if (globMatches(rule.column, column.name)) name(column.key, rule);
+    }
+  }
+  for (const [key, former] of catalog.formerNames) {
+    for (const rule of rules) {
+      const matches = ({ schema, table, column }: FormerName): boolean =>
+        globMatches(rule.schema, schema) && globMatches(rule.table, table) && globMatches(rule.column, column);
+      if (former.some(matches)) name(key, rule);
     }
   }
   return named;
@@ -176,37 +252,4 @@ function family(catalog: Catalog, relation: Relation): ReadonlySet<Relation> {
     }
   }
   return members;
-}
-
-const definitions = new WeakMap<Relation, Lineage | null>();
-const expressions = new WeakMap<Column, Lineage | null>();
-
-/** What a view's or generated column is computed from; null for stored columns. */
-function definedAs(catalog: Catalog, relation: Relation, column: Column): OutputLineage | 'unknown' | null {
-  if (relation.kind === 'v' || relation.kind === 'm') {
-    // The server's own views show its state, not user tables; those with samples of values are marked undecidable.
-    if (relation.system) return null;
-    let lineage = definitions.get(relation);
-    if (lineage === undefined) definitions.set(relation, (lineage = definedLineage(catalog, relation.definition)));
-    const outputs = lineage === null ? null : outputsFor(lineage, relation.columns.length);
-    return outputs?.[relation.columns.indexOf(column)] ?? 'unknown';
-  }
-  if (!column.generated) return null;
-  let lineage = expressions.get(column);
-  if (lineage === undefined) {
-    const from = `${quoted(relation.schema)}.${quoted(relation.name)}`;
-    lineage = definedLineage(catalog, column.expression === null ? null : `SELECT (${column.expression}) FROM ${from}`);
-    expressions.set(column, lineage);
-  }
-  return (lineage === null ? null : outputsFor(lineage, 1))?.[0] ?? 'unknown';
-}
-
-function definedLineage(catalog: Catalog, sql: string | null): Lineage | null {
-  const statements = sql === null ? null : catalog.parse(sql);
-  if (statements === null || statements.length !== 1 || record(statements[0]).SelectStmt === undefined) return null;
-  return lineageOf(statements[0], catalog, definitionPath);
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -17,34 +17,37 @@ export interface Message {
 /** Why no message came. */
 export type ReadEnd = 'closed' | 'malformed';
 
-const firstBytes = 4096;
+/** Where all of them read: what comes is copied at once, so that a wire that goes on to another reader keeps nothing of this. */
+const space = new Uint8Array(4096);
 /** Longer handshake messages than this do not exist in either direction. */
 const bytesMax = 128 * 1024;
 
 export class MessageReader implements WireReader {
   readonly #wire: Wire;
-  #bytes = new Uint8Array(firstBytes);
+  #bytes = new Uint8Array(0);
   #from = 0;
   #fill = 0;
   #closed = false;
   #wake: (() => void) | null = null;
   readonly #frame = new Frame();
+  /** What may still be taken, all messages together. */
+  bytesLeft: number;
   /** Told when the peer leaves, for a time when nobody waits for its next message. */
   onGone: () => void = () => {};
 
-  constructor(wire: Wire) {
+  constructor(wire: Wire, bytesLeft = Number.POSITIVE_INFINITY) {
     this.#wire = wire;
+    this.bytesLeft = bytesLeft;
     wire.setReader(this);
   }
 
   buffer(): Uint8Array {
-    if (this.#bytes.length - this.#fill < 1024) this.#grow();
-    return this.#bytes.subarray(this.#fill);
+    return space;
   }
 
   onRead(bytes: Uint8Array, count: number): void {
-    if (this.#fill + count > this.#bytes.length) this.#grow();
-    if (bytes.buffer !== this.#bytes.buffer) this.#bytes.set(bytes.subarray(0, count), this.#fill);
+    if (this.#fill + count > this.#bytes.length) this.#grow(count);
+    this.#bytes.set(bytes.subarray(0, count), this.#fill);
     this.#fill += count;
     if (this.#fill - this.#from > bytesMax / 2) this.#wire.pause();
     this.#wakeUp();
@@ -67,7 +70,7 @@ export class MessageReader implements WireReader {
   async startupPacket(): Promise<Uint8Array | ReadEnd> {
     if (!(await this.#until(4))) return 'closed';
     const length = i32(this.#bytes, this.#from);
-    if (length < 8 || length > startupBytesMax + 4) return 'malformed';
+    if (length < 8 || length > Math.min(startupBytesMax + 4, this.bytesLeft)) return 'malformed';
     if (!(await this.#until(length))) return 'closed';
     return this.#take(length);
   }
@@ -75,6 +78,7 @@ export class MessageReader implements WireReader {
   async message(limits: FrameLimits): Promise<Message | ReadEnd> {
     for (;;) {
       const state = nextFrame(this.#bytes, this.#from, this.#fill, limits, this.#frame);
+      if (this.#frame.end - this.#from > this.bytesLeft) return 'malformed';
       if (state === FrameState.complete) {
         const frame = this.#take(this.#frame.end - this.#frame.start);
         return { type: frame[0], body: frame.subarray(5) };
@@ -101,6 +105,7 @@ export class MessageReader implements WireReader {
   #take(count: number): Uint8Array {
     const taken = this.#bytes.slice(this.#from, this.#from + count);
     this.#from += count;
+    this.bytesLeft -= count;
     return taken;
   }
 
@@ -121,9 +126,10 @@ export class MessageReader implements WireReader {
     wake?.();
   }
 
-  #grow(): void {
+  /** Makes room for `count` bytes more; what was taken makes way for them. */
+  #grow(count: number): void {
     const kept = this.#bytes.subarray(this.#from, this.#fill);
-    const grown = new Uint8Array(Math.max(firstBytes, kept.length * 2 + 1024));
+    const grown = new Uint8Array(kept.length * 2 + count);
     grown.set(kept);
     this.#fill = kept.length;
     this.#from = 0;

@@ -23,6 +23,8 @@ export class PreparedStatement {
   readonly name: ByteString;
   /** null: an empty query. */
   readonly statement: AnalyzedStatement | null;
+  /** The same as a list. */
+  readonly statements: readonly AnalyzedStatement[];
   decision: Decision;
   policyVersion: number;
   /** Columns as Describe of the statement gives them (all in text format); null: not described yet; empty: no rows. */
@@ -37,6 +39,7 @@ export class PreparedStatement {
   constructor(name: ByteString, statement: AnalyzedStatement | null, decision: Decision, policyVersion: number) {
     this.name = name;
     this.statement = statement;
+    this.statements = statement === null ? [] : [statement];
     this.decision = decision;
     this.policyVersion = policyVersion;
   }

@@ -21,6 +21,7 @@ import { TargetHalf } from './targetHalf.ts';
 import { TargetMessages } from './targetMessages.ts';
 import { logInAtTarget } from './targetLogin.ts';
 import type { LoggedIn } from './targetLogin.ts';
+import { Verdicts } from './verdicts.ts';
 import { TransactionStatus } from './wire.ts';
 import type { KeyData } from './wireBackend.ts';
 import { authenticationOk, backendKeyData, errorResponse, parameterStatus, readyForQuery } from './wireToClient.ts';
@@ -47,6 +48,7 @@ export class PostgresSession implements Session {
   readonly #shared: Shared;
   #conversation: Conversation | null = null;
   #audit: SessionAudit | null = null;
+  #masks: MaskContext | null = null;
   #ended = false;
   #draining = false;
   #cancelKey: CancelKey | null = null;
@@ -65,6 +67,11 @@ export class PostgresSession implements Session {
     });
   }
 
+  get busy(): boolean {
+    const conversation = this.#conversation;
+    return conversation === null || conversation.expected.length > 0 || !conversation.toTarget.empty;
+  }
+
   drain(): void {
     this.#draining = true;
     if (this.#conversation === null) return this.abort('BG_SHUTTING_DOWN');
@@ -79,7 +86,7 @@ export class PostgresSession implements Session {
   }
 
   async #run(): Promise<void> {
-    const opening = await open(this.#client, this.#services.tlsRequired);
+    const opening = await open(this.#client, this.#services);
     if (this.#ended) return;
     if (opening.kind === 'gone') return this.#turnAway('gone', null);
     if (opening.kind === 'cancel') {
@@ -122,6 +129,7 @@ export class PostgresSession implements Session {
     const policy = services.policyFor(user.identity, target.info);
     const catalog = this.#shared.catalogOf(services, target);
     const masks = new MaskContext(services, catalog, target.user, policy.masks);
+    this.#masks = masks;
     const fault = await this.#prepareMasks(masks, catalog, loggedIn);
     if (this.#ended) return;
     if (fault !== null) return this.#refuse(fault);
@@ -170,12 +178,14 @@ export class PostgresSession implements Session {
   }
 
   #connect(conversation: Conversation, reader: MessageReader, loggedIn: LoggedIn): void {
-    const own = new OwnQueries(conversation);
-    const fromClient = new ClientMessages(conversation, this.#shared.cache);
+    const own = new OwnQueries(conversation, loggedIn.parameters.get('server_version') ?? '');
+    const verdicts = new Verdicts(conversation, own);
+    const fromClient = new ClientMessages(conversation, this.#shared.cache, verdicts);
     const fromTarget = new TargetMessages(conversation, own);
     const client = new ClientHalf(conversation, fromClient);
     const target = new TargetHalf(conversation, fromTarget);
     this.#halves = { client, target };
+    verdicts.onRelease = () => client.relieve();
     fromClient.onForwarded = () => client.relieve();
     fromClient.onClientDrained = () => target.relieve();
     fromTarget.onTargetDrained = () => client.relieve();
@@ -221,6 +231,7 @@ export class PostgresSession implements Session {
     if (this.#ended) return;
     this.#ended = true;
     this.#dialled?.destroy();
+    this.#masks?.close();
     if (this.#cancelKey !== null) this.#shared.cancels.revoke(this.#cancelKey.processId);
     this.#halves?.client.close();
     this.#halves?.target.close();

@@ -36,9 +36,18 @@ export class SimpleClient {
     return rows;
   }
 
+  get closed(): boolean {
+    return this.#wire.closed;
+  }
+
   close(): void {
     this.#wire.write(terminate(), null);
     this.#wire.end();
+  }
+
+  /** Without a word, for a target that does not answer. */
+  destroy(): void {
+    this.#wire.destroy();
   }
 
   async #answer(): Promise<TextRow[] | null> {
@@ -70,7 +79,7 @@ export class SimpleClient {
 
 /** Opens a client at `target`. `permit` proves that no client's statement takes this way. */
 export async function openSimpleClient(
-  services: Services,
+  services: Pick<Services, 'dial' | 'random'>,
   target: Target,
   permit: Permit,
 ): Promise<SimpleClient | Fault> {

@@ -102,7 +102,7 @@ function withText(analysis: Analysis, bytes: Uint8Array, start: number, end: num
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, textEnd(bytes, start, end) - start).toString(
     'latin1',
   );
-  return { statements: [{ ...analysis.statements[0], text }], literalFree: true, bytes: analysis.bytes };
+  return { statements: [{ ...analysis.statements[0], text, exact: false }], literalFree: true, bytes: analysis.bytes };
 }
 
 function hashOf(seed: number, bytes: Uint8Array, start: number, end: number): number {

@@ -8,12 +8,13 @@
 import { Frame, FrameState, frameRunEnd, nextFrame } from '../../bytes/frames.ts';
 import type { MaskPlan } from '../../masking/plan.ts';
 import type { WireReader } from '../protocol.ts';
-import { ReadBuffer } from '../readBuffer.ts';
+import { ReadBuffer, SmallBuffer } from '../readBuffer.ts';
 import type { Conversation } from './conversation.ts';
 import type { TargetMessages } from './targetMessages.ts';
 import { RowOutput } from './rowOutput.ts';
 import { Backend, backendLimits, targetFault } from './wire.ts';
 
+const small = new SmallBuffer(8 * 1024, 1024);
 /** Output held for the client above which its target is not read. Four slots keep several lanes busy. */
 const heldBytesHigh = 1024 * 1024;
 const heldBytesLow = 512 * 1024;
@@ -38,7 +39,7 @@ export class TargetHalf implements WireReader {
   constructor(conversation: Conversation, messages: TargetMessages) {
     this.#conversation = conversation;
     this.#messages = messages;
-    this.#buffer = new ReadBuffer(conversation.services.masker, { bytes: 8 * 1024, headroom: 1024 });
+    this.#buffer = new ReadBuffer(conversation.services.masker, small);
     this.#buffer.onSlotFree = () => this.#relieve();
     this.#rows = new RowOutput(conversation, () => this.#relieve());
   }
@@ -52,6 +53,7 @@ export class TargetHalf implements WireReader {
     this.#conversation.counters.bytesFromTarget += count;
     this.#buffer.took(bytes, count);
     if (!this.#waiting) this.#advance();
+    this.#buffer.settle();
   }
 
   onDrain(): void {
@@ -65,7 +67,7 @@ export class TargetHalf implements WireReader {
 
   onClose(): void {
     this.#messages.onTargetClosed();
-    this.#buffer.close();
+    this.#buffer.onWireClosed();
   }
 
   close(): void {

@@ -28,7 +28,7 @@ const salted = new Map<string, { readonly password: string; readonly salt: SaltP
 
 /** `onOpen` gets the wire before the login, so that the caller can give up. The wire's own expiry bounds the time. */
 export async function logInAtTarget(
-  services: Services,
+  services: Pick<Services, 'dial' | 'random'>,
   target: Target,
   parameters: Iterable<readonly [string, string]>,
   onOpen: (wire: Wire) => void = () => {},
@@ -49,7 +49,7 @@ export async function logInAtTarget(
 }
 
 async function authenticate(
-  services: Services,
+  services: Pick<Services, 'dial' | 'random'>,
   target: Target,
   password: string,
   wire: Wire,

@@ -217,7 +217,7 @@ export class TargetMessages {
     const front = conversation.expected.front;
     if (front === null) return this.#violation('RowDescription that nobody asked for');
     if (front.kind === 'query') {
-      if (front.own) return 'swallow';
+      if (front.own) return this.#own.onResult();
       const { run } = front;
       if (run === null) return this.#violation('rows for a refused statement');
       if (!conversation.masks.active) {
@@ -333,7 +333,7 @@ export class TargetMessages {
       });
     }
     if (refusal !== null) return refusal.response;
-    if (own) return 'swallow';
+    if (own) return this.#own.onError();
     if (!conversation.masks.active) return 'pass';
     return conversation.masks.scrub(Backend.ErrorResponse, fields, answeredText(front));
   }

@@ -19,7 +19,7 @@ function through(cache: StatementCache, sql: string): Analysis {
 
 /** What must not differ between a cached and a fresh analysis. */
 function comparable(statement: AnalyzedStatement): object {
-  const { ast: _ast, shape: _shape, session, ...facts } = statement;
+  const { ast: _ast, exact: _exact, shape: _shape, session, ...facts } = statement;
   return { ...facts, session: session.kind };
 }
 

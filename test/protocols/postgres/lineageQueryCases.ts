@@ -65,8 +65,10 @@ select ssn = '1', ssn in ('1', '2'), ssn between 'a' and 'b', ssn = any(array['1
     => ?column?~c.ssn ?column?~c.ssn ?column?~c.ssn ?column?~c.ssn ?column?~c.ssn
 select ssn is null, ssn is not null, num_nulls(ssn, name), pg_typeof(ssn) from customers
     => ?column?- ?column?- num_nulls- pg_typeof-
-select count(*), count(ssn), count(distinct ssn), count(c) from customers c
+select count(*), count(ssn), count(distinct ssn), count(o) from customers, orders o
     => count- count- count- count-
+select count(c), count(email_lower) from customers c
+    => count~c.email+c.email_lower+c.id+c.name+c.profile+c.ssn+c.tags count~c.email_lower
 select max(ssn), min(ssn), string_agg(ssn, ','), array_agg(ssn), json_agg(ssn) from customers
     => max~c.ssn min~c.ssn string_agg~c.ssn array_agg~c.ssn json_agg~c.ssn
 select count(*) filter (where ssn like '1%'), count(*) filter (where id > 3) from customers

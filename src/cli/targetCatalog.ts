@@ -1,0 +1,70 @@
+/** Catalogs for `policy explain` and `policy catalog`: from a target, or from a file. */
+import { readFile } from 'node:fs/promises';
+import { formatFault } from '../config/faults.ts';
+import { loadConfig } from '../config/load.ts';
+import type { CatalogChoice, OpenCatalog, TargetCatalog } from '../policy/followed.ts';
+import { strongerMask } from '../policy/strength.ts';
+import { buildCatalog } from '../protocols/postgres/catalogBuild.ts';
+import { analyze } from '../protocols/postgres/facts.ts';
+import { followStatements } from '../protocols/postgres/lineageExplain.ts';
+import { parseSql } from '../protocols/postgres/parse.ts';
+import { readSnapshot, writeSnapshot } from './catalogSnapshot.ts';
+import type { CatalogSnapshot } from './catalogSnapshot.ts';
+
+type Faults = { readonly faults: readonly string[] };
+
+/** `loadParser()` must have been awaited before a statement is followed. */
+export function catalogOpener(env: Readonly<Record<string, string | undefined>>): OpenCatalog {
+  return async (choice) => {
+    const read = choice.kind === 'file' ? await fromFile(choice.path) : await fromTarget(choice, env);
+    if ('faults' in read) return read;
+    return targetCatalog(
+      read,
+      choice.kind === 'file' ? `${read.connection} in ${choice.path}` : `the target of ${choice.connection}`,
+    );
+  };
+}
+
+async function fromFile(path: string): Promise<CatalogSnapshot | Faults> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    return { faults: [`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`] };
+  }
+  const read = readSnapshot(text);
+  return 'fault' in read ? { faults: [`${path}: ${read.fault}`] } : read;
+}
+
+async function fromTarget(
+  { config: path, connection }: Extract<CatalogChoice, { kind: 'target' }>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<CatalogSnapshot | Faults> {
+  const loaded = await loadConfig(path, { env });
+  if ('faults' in loaded) return { faults: loaded.faults.map(formatFault) };
+  // The gate is large, and all other commands do without it.
+  const { readCatalog } = await import('../gateway/readCatalog.ts');
+  const read = await readCatalog(loaded.config, connection, env);
+  if (read === null) return { faults: [`${path}: has no connection named "${connection}"`] };
+  if ('code' in read) return { faults: [`the catalog of ${connection} cannot be read: ${read.code}: ${read.detail}`] };
+  return { connection, ...read };
+}
+
+function targetCatalog(snapshot: CatalogSnapshot, from: string): TargetCatalog | Faults {
+  const { rows, labels, role } = snapshot;
+  const catalog = buildCatalog(rows, (sql) => {
+    const parsed = parseSql(sql);
+    return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
+  });
+  if ('fault' in catalog) return { faults: [`${from}: ${catalog.fault.code}: ${catalog.fault.detail}`] };
+  return {
+    from,
+    labels,
+    snapshot: () => writeSnapshot(snapshot),
+    follow: (text, masks, searchPath) => {
+      const analysis = analyze(text);
+      if ('fault' in analysis) return [];
+      return followStatements(analysis.statements, { catalog, masks, strongerMask, searchPath, role });
+    },
+  };
+}

@@ -1,0 +1,18 @@
+/** The gate as `./run serve` starts it, for everything here that starts one: the same flags, the same compile cache. */
+import { join } from 'node:path';
+
+export interface GateCommand {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * `root`: the checkout. `env`: what else the process shall see; it may name another compile cache. Without a cache that holds
+ * main.ts as well, Node loads its type stripper with every start, which takes 100 ms and 15 MB.
+ */
+export function gateCommand(root: string, config: string, env: Readonly<Record<string, string>>): GateCommand {
+  return {
+    command: [process.execPath, join(root, 'src', 'main.ts'), 'serve', '--config', config],
+    env: { NODE_COMPILE_CACHE: join(root, '.node', 'compile-cache'), ...env },
+  };
+}
