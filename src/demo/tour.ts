@@ -43,6 +43,7 @@ export async function takeTour(terminal: Terminal, gate: DemoGate, direct: Clien
     administrator,
     blockedDrop,
     writeWithoutWhere,
+    roundTheMask,
     wholeTable,
     audit,
   ]) {
@@ -171,8 +172,25 @@ async function writeWithoutWhere({ terminal, direct, alice, expect }: Tour): Pro
   expect('with a WHERE it runs', narrow.rowCount === 1);
 }
 
+async function roundTheMask({ terminal, direct, alice, expect }: Tour): Promise<void> {
+  terminal.heading('7. Asking round the mask');
+  for (const [what, sql] of [
+    ['a guess', "select id from customers where ssn like '139%'"],
+    ['an order', 'select id from customers order by ssn limit 3'],
+    ['a copy', 'create table mine as select id, ssn from customers'],
+    ['a mask written back', "update customers set ssn = '*******5029' where id = 1"],
+  ]) {
+    const fault = await faultOf(alice.query(sql));
+    showFault(terminal, sql, fault);
+    expect(`${what} is refused with SQLSTATE 42501`, fault?.code === '42501');
+  }
+  const { rows } = await direct.query<{ email: string }>('select email from customers where id = 1');
+  const found = await alice.query('select id from customers where email = $1', [rows[0].email]);
+  expect('looking up one whole address is allowed by a rule', found.rowCount === 1);
+}
+
 async function wholeTable({ terminal, direct, alice, expect }: Tour): Promise<void> {
-  terminal.heading('7. All customers, masked while they stream');
+  terminal.heading('8. All customers, masked while they stream');
   const sql = 'select id, first_name, last_name, email, phone, ssn, card_number, profile, notes from customers';
   const total = await countOf(direct, 'select count(*) from customers');
   const started = performance.now();
@@ -189,7 +207,7 @@ async function wholeTable({ terminal, direct, alice, expect }: Tour): Promise<vo
 }
 
 async function audit({ terminal, gate, expect }: Tour): Promise<void> {
-  terminal.heading('8. What the audit log holds');
+  terminal.heading('9. What the audit log holds');
   const files = (await readdir(gate.data, { recursive: true })).filter((name) => name.endsWith('.jsonl')).toSorted();
   const texts = await Promise.all(files.map((name) => readFile(join(gate.data, name), 'utf8')));
   const lines = texts.join('').trimEnd().split('\n');

@@ -95,12 +95,13 @@ function follow(
   const { session } = statement;
   const byName = session.kind === 'execute' || session.kind === 'fetch';
   const behind = byName ? named.get(session.name) : undefined;
-  const { use, given } = statementUse(flow(behind ?? statement), index, following.strongerMask);
+  const found = flow(behind ?? statement);
+  const { use, given } = statementUse(found, index, following.strongerMask);
   const maskWritten = given.flatMap((one) =>
     one.given.kind === 'literal' && looksMasked(one.mask, one.given.text) ? [one.column] : [],
   );
   return {
-    outputs: outputsOf(flow(behind ?? statement), index, following),
+    outputs: outputsOf(found, index, following),
     // A statement that was prepared elsewhere is judged by what it is, which is not known here.
     use: session.kind === 'execute' && behind === undefined ? null : use,
     maskWritten,

@@ -1,5 +1,6 @@
 /** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
 import { type AstRecord, isRecord, list, names, record, tagOf, text } from './ast.ts';
+import { builtinNature } from './lineageBuiltins.ts';
 import { recordHiddenCalls } from './lineageFlowCalls.ts';
 import { hazardsOf, recordBranches, recordCast, recordOperatorHazard, recordParsing } from './lineageFlowHazards.ts';
 import { resolveCall, resolveOperator } from './lineageFunctions.ts';
@@ -7,10 +8,12 @@ import {
   type Analysis,
   type Scope,
   enter,
+  isSystemColumn,
   leave,
   lookupName,
   lookupQualified,
   lookupTable,
+  parameterNamed,
   spend,
 } from './lineageScope.ts';
 import { queryColumns } from './lineageSelect.ts';
@@ -93,7 +96,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   switch (tag) {
     case 'ColumnRef':
       for (const element of scope.elements) spend(analysis, element.columns.list.length >> 4);
-      return columnReference(scope, list(body.fields));
+      return columnReference(analysis, scope, list(body.fields));
     case 'ParamRef':
       return parameterReference(scope, body.number);
     case 'FuncCall':
@@ -148,7 +151,7 @@ function addDependencies(analysis: Analysis, scope: Scope, node: unknown, all: D
   leave(analysis);
 }
 
-function columnReference(scope: Scope, fields: readonly unknown[]): Value {
+function columnReference(analysis: Analysis, scope: Scope, fields: readonly unknown[]): Value {
   const parts = names(fields);
   if (tagOf(fields.at(-1)) === 'A_Star') {
     // In an expression `t.*` is the row itself: f(t.*), ROW(t.*), t.* IS NULL.
@@ -160,7 +163,7 @@ function columnReference(scope: Scope, fields: readonly unknown[]): Value {
     case 1:
       return lookupName(scope, parts[0]);
     case 2:
-      return lookupQualified(scope, null, parts[0], parts[1]);
+      return attributeOfTable(analysis, scope, parts[0], parts[1]);
     case 3:
       return lookupQualified(scope, parts[0], parts[1], parts[2]);
     case 4:
@@ -168,6 +171,29 @@ function columnReference(scope: Scope, fields: readonly unknown[]): Value {
     default:
       return opaque;
   }
+}
+
+/**
+ * `t.name`: a column, or a function of that name of the whole row (manual, 8.16.5); inside a function also a field of a
+ * parameter. Fields of a parameter are not told apart: a row is converted to its type by position, whatever it calls them.
+ */
+function attributeOfTable(analysis: Analysis, scope: Scope, tableName: string, name: string): Value {
+  const table = lookupTable(scope, null, tableName);
+  if (table === null) {
+    const given = parameterNamed(scope, tableName);
+    const mayBeCall =
+      analysis.catalog.functions(null, name, analysis.path).length > 0 || builtinNature(name, null) === 'opaque';
+    if (given === null || mayBeCall || scope.parameters?.functionName === tableName)
+      return lookupQualified(scope, null, tableName, name);
+    return computedFrom(given);
+  }
+  const { list: columns, openAt } = table.columns;
+  const isCall = openAt === -1 && columns.every((column) => column.name !== name) && !isSystemColumn(name);
+  // The name alone may mean a column as well, and then it is not the row that the function gets.
+  if (!isCall || lookupName(scope, tableName) !== rowValue(table.columns))
+    return lookupQualified(scope, null, tableName, name);
+  const row = { ColumnRef: { fields: [{ String: { sval: tableName } }] } };
+  return resolveCall(analysis, scope, { funcname: [{ String: { sval: name } }], args: [row] }).value;
 }
 
 /** `$1` is a value that the client sent, or an argument inside a function body. */

@@ -27,7 +27,7 @@ const harmlessTags: ReadonlySet<string> = new Set(
     'AlterFunctionStmt AlterOperatorStmt AlterOpFamilyStmt AlterTypeStmt AlterTableSpaceOptionsStmt AlterTableMoveAllStmt ' +
     'AlterCollationStmt AlterFdwStmt AlterForeignServerStmt AlterUserMappingStmt AlterStatsStmt ' +
     'AlterTSConfigurationStmt AlterTSDictionaryStmt CreateRoleStmt CreatedbStmt CreateSeqStmt CreateEnumStmt ' +
-    'CreateRangeStmt CompositeTypeStmt CreateDomainStmt CreateCastStmt CreateConversionStmt ' +
+    'CreateRangeStmt CompositeTypeStmt CreateConversionStmt ' +
     'CreateOpClassStmt CreateOpFamilyStmt CreateTableSpaceStmt CreateFdwStmt CreateForeignServerStmt ' +
     'CreateUserMappingStmt ImportForeignSchemaStmt DefineStmt'
   ).split(' '),
@@ -91,6 +91,11 @@ function dispatch(analysis: Analysis, scope: Scope, node: unknown): Columns {
       return knownColumns([{ name: '', value: evaluate(analysis, scope, body.returnval) }]);
     case 'CreateFunctionStmt':
       recordFunction(analysis, body);
+      break;
+    case 'CreateCastStmt':
+      // A cast that is written out is seen where it stands.
+      if (body.func !== undefined && body.context !== 'COERCION_EXPLICIT')
+        analysis.flow?.unreadable('a cast runs code wherever a value changes its type unasked');
       break;
     case 'CreateSchemaStmt':
       for (const element of list(body.schemaElts)) recordStatement(analysis, scope, element);

@@ -4,7 +4,8 @@
  * A check, a unique index or a foreign key that is made over existing rows fails or not by their values. A new name
  * takes a column from under the rules that name it, and so does leaving a partition or inheritance tree.
  */
-import { type AstRecord, list, names, record, text, unwrap } from './ast.ts';
+import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.ts';
+import type { Catalog, PgFunction } from './catalog.ts';
 import { evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
 import type { FlowDestination } from './lineageFlowRecorder.ts';
@@ -13,7 +14,7 @@ import { targetElement } from './lineageFrom.ts';
 import { type Analysis, type Scope, childScope, spend } from './lineageScope.ts';
 import { recordCast } from './lineageFlowHazards.ts';
 import { typeByName } from './lineageTypes.ts';
-import { type Value, Dependencies, columnValue, findColumn, opaque, rowValue } from './lineageValue.ts';
+import { type Value, Dependencies, columnValue, constant, findColumn, opaque, rowValue } from './lineageValue.ts';
 
 /** Tags that {@link recordTableChange} reads. */
 export const tableChangeTags: ReadonlySet<string> = new Set([
@@ -21,6 +22,7 @@ export const tableChangeTags: ReadonlySet<string> = new Set([
   'AlterDomainStmt',
   'AlterObjectSchemaStmt',
   'AlterPolicyStmt',
+  'CreateDomainStmt',
   'CreateForeignTableStmt',
   'CreatePolicyStmt',
   'CreateStatsStmt',
@@ -34,23 +36,25 @@ export function recordTableChange(analysis: Analysis, outer: Scope, tag: string,
     case 'AlterTableStmt':
       return recordAlter(analysis, outer, body);
     case 'CreateStmt':
-      return recordElements(analysis, outer, record(body.relation), list(body.tableElts));
-    case 'CreateForeignTableStmt': {
-      const base = record(body.base);
-      return recordElements(analysis, outer, record(base.relation), list(base.tableElts));
-    }
+      return lateBound(analysis, (later) => recordNewTable(later, outer, body));
+    case 'CreateForeignTableStmt':
+      return lateBound(analysis, (later) => recordNewTable(later, outer, record(body.base)));
+    case 'CreateDomainStmt':
+      return lateBound(analysis, (later) => recordNewDomain(later, outer, body));
     case 'CreatePolicyStmt':
     case 'AlterPolicyStmt': {
       // A policy's condition is a WHERE of every later query.
       const scope = tableScope(analysis, outer, record(body.table));
-      recordCondition(analysis, scope, body.qual, 'where');
-      recordCondition(analysis, scope, body.with_check, 'where');
+      lateBound(analysis, (later) => {
+        recordCondition(later, scope, body.qual, 'where');
+        recordCondition(later, scope, body.with_check, 'where');
+      });
       return;
     }
     case 'AlterDomainStmt':
-      return recordDomain(analysis, body);
+      return recordDomain(analysis, outer, body);
     case 'IndexStmt':
-      return recordIndex(analysis, outer, body);
+      return lateBound(analysis, (later) => recordIndex(later, outer, body));
     case 'CreateStatsStmt':
       // Statistics are read through columns that the catalog calls undecidable; only errors remain.
       for (const relation of list(body.relations)) {
@@ -136,32 +140,112 @@ function recordNewType(analysis: Analysis, scope: Scope, relation: AstRecord, na
   analysis.flow?.write(columnOf(analysis, relation, name), value, null);
 }
 
-/** Columns and constraints of CREATE TABLE: there are no rows yet that a constraint could ask. */
-function recordElements(analysis: Analysis, outer: Scope, relation: AstRecord, elements: readonly unknown[]): void {
-  for (const element of elements) {
+/**
+ * Defaults, constraints and partitions of CREATE TABLE. There are no rows yet that these could ask, but a function in them
+ * brings what it reads into every later INSERT. Both `tableElts` and, once the columns are known, `constraints` may be there.
+ */
+function recordNewTable(analysis: Analysis, outer: Scope, body: AstRecord): void {
+  const relation = record(body.relation);
+  const scope = newValuesScope(outer, text(relation.relname));
+  for (const element of list(body.tableElts)) {
     const column = unwrap(element, 'ColumnDef');
-    for (const item of list(column?.constraints)) {
-      const constraint = record(record(item).Constraint);
-      if (constraint.contype === 'CONSTR_DEFAULT')
-        recordDefault(analysis, outer, relation, text(column?.colname), constraint.raw_expr);
-    }
+    const own = unwrap(element, 'Constraint');
+    if (own !== null) recordNewConstraint(analysis, scope, relation, '', own);
+    for (const item of list(column?.constraints))
+      recordNewConstraint(analysis, scope, relation, text(column?.colname), record(record(item).Constraint));
   }
+  const flow = analysis.flow;
+  for (const item of list(record(body.partspec).partParams)) {
+    const element = unwrap(item, 'PartitionElem');
+    if (element?.expr !== undefined) flow?.probe('constraint', evaluate(analysis, scope, element.expr));
+  }
+  // Bounds are worked out now, and shown by the catalog from then on.
+  const bound = record(body.partbound);
+  for (const node of [bound.listdatums, bound.lowerdatums, bound.upperdatums].flatMap(list)) {
+    // MINVALUE and MAXVALUE stand there as names.
+    if (tagOf(node) !== 'ColumnRef')
+      flow?.write(kept(`a bound of table ${text(relation.relname)}`), evaluate(analysis, scope, node), null);
+  }
+}
+
+function recordNewConstraint(
+  analysis: Analysis,
+  scope: Scope,
+  relation: AstRecord,
+  column: string,
+  constraint: AstRecord,
+): void {
+  if (constraint.contype === 'CONSTR_DEFAULT') recordDefault(analysis, scope, relation, column, constraint.raw_expr);
+  if (constraint.contype === 'CONSTR_CHECK') recordCondition(analysis, scope, constraint.raw_expr, 'constraint');
+}
+
+/** The check and default of a domain are run wherever a value takes that type. */
+function recordNewDomain(analysis: Analysis, outer: Scope, body: AstRecord): void {
+  for (const item of list(body.constraints))
+    recordDomainRule(analysis, newValuesScope(outer, ''), record(record(item).Constraint));
+}
+
+function recordDomainRule(analysis: Analysis, scope: Scope, constraint: AstRecord): void {
+  const { contype, raw_expr: node } = constraint;
+  if (contype === 'CONSTR_CHECK') recordCondition(analysis, scope, node, 'constraint');
+  if (contype === 'CONSTR_DEFAULT') recordDomainDefault(analysis, scope, node);
+}
+
+function recordDomainDefault(analysis: Analysis, scope: Scope, node: unknown): void {
+  analysis.flow?.write(kept('the default of a domain'), evaluate(analysis, scope, node), null);
+}
+
+/** A scope in which every name is a value that is still to come. */
+function newValuesScope(outer: Scope, name: string): Scope {
+  const columns = { list: [], openAt: 0, rest: constant };
+  return childScope(outer, [{ columns, tables: [{ name, schema: null, columns }] }]);
+}
+
+/**
+ * For code that is kept now and run later: by then the bodies of functions, or what their names mean on another search
+ * path, may be others. So no body of a user's function counts as read.
+ */
+function lateBound<T>(analysis: Analysis, run: (later: Analysis) => T): T {
+  const { catalog } = analysis;
+  const unread = new Map<PgFunction, PgFunction>();
+  const withoutBody = (f: PgFunction): PgFunction => {
+    let copy = unread.get(f);
+    if (copy === undefined) unread.set(f, (copy = { ...f, source: null }));
+    return copy;
+  };
+  const functions: Catalog['functions'] = (schema, name, path) =>
+    catalog.functions(schema, name, path).map(withoutBody);
+  const later: Analysis = { ...analysis, catalog: { ...catalog, functions } };
+  const result = run(later);
+  analysis.nodesLeft = later.nodesLeft;
+  return result;
 }
 
 /** A default names no columns, but a function in it may bring any value into every new row. */
 function recordDefault(analysis: Analysis, scope: Scope, relation: AstRecord, name: string, node: unknown): void {
-  const value = evaluate(analysis, scope, node);
+  const value = lateBound(analysis, (later) => evaluate(later, scope, node));
   if (value.kind !== 'constant') analysis.flow?.write(columnOf(analysis, relation, name), value, null);
 }
 
 function recordColumn(analysis: Analysis, scope: Scope, relation: AstRecord, column: AstRecord): void {
   for (const item of list(column.constraints)) {
     const constraint = record(record(item).Constraint);
-    // Checks, uniqueness and keys of a new column ask its own default only.
+    // Uniqueness and keys of a new column ask its own default only.
+    if (constraint.contype === 'CONSTR_CHECK')
+      lateBound(analysis, (later) => recordCondition(later, withNewColumn(scope), constraint.raw_expr, 'constraint'));
     if (constraint.contype === 'CONSTR_DEFAULT')
       recordDefault(analysis, scope, relation, text(column.colname), constraint.raw_expr);
     if (constraint.contype === 'CONSTR_GENERATED') evaluate(analysis, scope, constraint.raw_expr);
   }
+}
+
+/** The scope of a table, where names that it does not have yet are values to come. */
+function withNewColumn(scope: Scope): Scope {
+  const elements = scope.elements.map((element) => {
+    const { list: known, openAt } = element.columns;
+    return openAt === -1 ? { ...element, columns: { list: known, openAt: known.length, rest: constant } } : element;
+  });
+  return { ...scope, elements };
 }
 
 function recordConstraint(
@@ -175,7 +259,7 @@ function recordConstraint(
   const flow = analysis.flow;
   switch (constraint.contype) {
     case 'CONSTR_CHECK':
-      recordCondition(analysis, scope, constraint.raw_expr, 'constraint');
+      lateBound(analysis, (later) => recordCondition(later, scope, constraint.raw_expr, 'constraint'));
       return;
     case 'CONSTR_NOTNULL':
       return;
@@ -204,7 +288,12 @@ function recordConstraint(
 const harmlessDomainChanges: ReadonlySet<unknown> = new Set(['T', 'X', 'O', 'N']);
 
 /** A check of a domain is made over every column of that type. */
-function recordDomain(analysis: Analysis, body: AstRecord): void {
+function recordDomain(analysis: Analysis, outer: Scope, body: AstRecord): void {
+  const scope = newValuesScope(outer, '');
+  const added = unwrap(body.def, 'Constraint');
+  if (added !== null) lateBound(analysis, (later) => recordDomainRule(later, scope, added));
+  else if (body.subtype === 'T' && body.def !== undefined)
+    lateBound(analysis, (later) => recordDomainDefault(later, scope, body.def));
   if (harmlessDomainChanges.has(body.subtype)) return;
   const type = typeByName(analysis, { names: body.typeName });
   const all = new Dependencies();

@@ -135,12 +135,16 @@ export function relationColumns(relation: Relation): Columns {
   return columns;
 }
 
-/** System columns (manual, 5.6): row bookkeeping that holds no user value. */
 const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
+
+/** System columns (manual, 5.6): row bookkeeping that holds no user value. */
+export function isSystemColumn(name: string): boolean {
+  return systemColumns.has(name);
+}
 
 /** Value of a bare name: a column of the nearest level that has it, else a whole row, else a parameter. */
 export function lookupName(scope: Scope, name: string): Value {
-  return findColumnOutwards(scope, name) ?? wholeRow(scope, name) ?? parameter(scope, name) ?? opaque;
+  return findColumnOutwards(scope, name) ?? wholeRow(scope, name) ?? parameterNamed(scope, name) ?? opaque;
 }
 
 function findColumnOutwards(scope: Scope, name: string): Value | undefined {
@@ -151,7 +155,7 @@ function findColumnOutwards(scope: Scope, name: string): Value | undefined {
       if (element.columns.openAt !== -1) unknown = true;
     }
     if (unknown) return unknownColumn(at, scope, name);
-    if (at.elements.length > 0 && systemColumns.has(name)) return constant;
+    if (at.elements.length > 0 && isSystemColumn(name)) return constant;
   }
   return undefined;
 }
@@ -161,7 +165,7 @@ function unknownColumn(level: Scope, scope: Scope, name: string): Value {
   const all = new Dependencies();
   for (const element of level.elements) if (element.columns.openAt !== -1) all.add(element.columns.rest);
   const outer = level.parent === null ? undefined : findColumnOutwards(level.parent, name);
-  const further = outer ?? wholeRow(scope, name) ?? parameter(scope, name);
+  const further = outer ?? wholeRow(scope, name) ?? parameterNamed(scope, name);
   if (further !== null) all.add(further);
   return all.value();
 }
@@ -171,7 +175,8 @@ function wholeRow(scope: Scope, name: string): Value | null {
   return table === null ? null : rowValue(table.columns);
 }
 
-function parameter(scope: Scope, name: string): Value | null {
+/** The argument of this name inside the body of a function. */
+export function parameterNamed(scope: Scope, name: string): Value | null {
   const at = scope.parameters === null ? -1 : scope.parameters.names.indexOf(name);
   return at === -1 || scope.parameters === null ? null : scope.parameters.values[at];
 }
@@ -193,12 +198,11 @@ export function lookupQualified(scope: Scope, schema: string | null, tableName: 
   if (table !== null) {
     const found = findColumn(table.columns, name);
     if (found !== undefined) return found;
-    // `t.f` may also mean the function f of the whole row (manual, 8.16.5), which is not decided here.
-    return systemColumns.has(name) ? constant : opaque;
+    return isSystemColumn(name) ? constant : opaque;
   }
   const parameters = scope.parameters;
   if (schema === null && parameters !== null && parameters.functionName === tableName)
-    return parameter(scope, name) ?? opaque;
+    return parameterNamed(scope, name) ?? opaque;
   return opaque;
 }
 

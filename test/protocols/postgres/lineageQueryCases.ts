@@ -130,7 +130,7 @@ select row(c.*) from orders c
 select ssn(c), name(c) from customers c
     => ssn=c.ssn name=c.name
 select c.row_to_json from customers c
-    => row_to_json?
+    => row_to_json~c.email+c.email_lower+c.id+c.name+c.profile+c.ssn+c.tags
 select (ship).street, (o.ship).ssn, ship from orders o
     => street~o.ship ssn~o.ship ship=o.ship
 select (array_agg(c))[1].ssn from customers c
