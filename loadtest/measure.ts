@@ -30,20 +30,30 @@ export interface Reporter {
   fault(text: string): void;
 }
 
+export interface Rounds {
+  readonly count: number;
+  /**
+   * One more round in front that does not count, for every route alike: a gate runs for months, and its first seconds,
+   * in which its code is being compiled, say nothing about them.
+   */
+  readonly warmUp: boolean;
+}
+
 /** `run` for each route, then again: what else the machine does meanwhile falls on all of them alike. */
 export async function interleave(
   routes: readonly Route[],
-  rounds: number,
+  { count, warmUp }: Rounds,
   reporter: Reporter,
   run: (route: Route) => Promise<Outcome>,
 ): Promise<readonly Measured[]> {
   const measured: Measured[] = [];
   const failed = new Set<RouteName>();
-  for (let round = 1; round <= rounds; round++) {
+  for (let round = warmUp ? 0 : 1; round <= count; round++) {
     for (const route of routes.filter(({ name }) => !failed.has(name))) {
-      reporter.progress(`round ${round} of ${rounds}: ${route.name}`);
+      reporter.progress(`${round === 0 ? 'warm-up' : `round ${round} of ${count}`}: ${route.name}`);
       try {
-        measured.push(await measureOnce(route, round, run));
+        const one = await measureOnce(route, round, run);
+        if (round > 0) measured.push(one);
       } catch (error) {
         failed.add(route.name);
         reporter.fault(`${route.name}: ${error instanceof Error ? error.message : String(error)}`);

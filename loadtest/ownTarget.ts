@@ -12,7 +12,7 @@ export async function measureOwnTarget(
 ): Promise<readonly Measured[]> {
   const gate: Route = { name: 'gate', endpoint: target, pid: null };
   const routes: readonly Route[] = direct === null ? [gate] : [{ name: 'direct', endpoint: direct, pid: null }, gate];
-  return interleave(routes, load.rounds, reporter, ({ endpoint }) =>
+  return interleave(routes, { count: load.rounds, warmUp: false }, reporter, ({ endpoint }) =>
     driver.run({ kind: 'open', endpoint, sql: query, keys: 0, ...load }),
   );
 }

@@ -59,7 +59,7 @@ const settleMs = 1500;
 
 export function oltp({ driver, effort, routes, pgbench, reporter }: Bench): Promise<readonly Measured[]> {
   const load = { sql: pointSql, keys: effort.rows, clients: pointClients, seconds: effort.oltp.seconds };
-  return interleave(routes, effort.oltp.rounds, reporter, ({ endpoint }) =>
+  return interleave(routes, { count: effort.oltp.rounds, warmUp: true }, reporter, ({ endpoint }) =>
     pgbench === null
       ? driver.run({ kind: 'closed', endpoint, ...load })
       : runPgbench({ program: pgbench, endpoint, ...load }),
@@ -69,7 +69,9 @@ export function oltp({ driver, effort, routes, pgbench, reporter }: Bench): Prom
 export function latency({ driver, effort, routes, reporter }: Bench): Promise<readonly Measured[]> {
   const { rounds, seconds } = effort.latency;
   const load = { sql: pointSql, keys: effort.rows, clients: pointClients, seconds, ratePerSecond };
-  return interleave(routes, rounds, reporter, ({ endpoint }) => driver.run({ kind: 'open', endpoint, ...load }));
+  return interleave(routes, { count: rounds, warmUp: false }, reporter, ({ endpoint }) =>
+    driver.run({ kind: 'open', endpoint, ...load }),
+  );
 }
 
 export interface BulkResult {
@@ -82,7 +84,7 @@ export async function bulk(bench: Bench): Promise<BulkResult> {
   resetPeak(gate.pid);
   const { rounds, times } = effort.bulk;
   const all = [...routes, detectRoute];
-  const measured = await interleave(all, rounds, reporter, async ({ endpoint }) => {
+  const measured = await interleave(all, { count: rounds, warmUp: false }, reporter, async ({ endpoint }) => {
     const outcome = await driver.run({ kind: 'drain', endpoint, sql: bulkSql, times });
     const expected = effort.rows * times;
     if (outcome.rows !== expected) throw new Error(`${outcome.rows} of ${expected} rows arrived`);
@@ -124,11 +126,16 @@ export interface ValueResult {
 
 export async function value({ driver, routes, detectRoute, gate, reporter }: Bench): Promise<ValueResult> {
   resetPeak(gate.pid);
-  const measured = await interleave([...routes, detectRoute], 1, reporter, async ({ endpoint }) => {
-    const outcome = await driver.run({ kind: 'drain', endpoint, sql: valueSql, times: 1 });
-    if (outcome.bytes < valueBytes) throw new Error(`${outcome.bytes} of ${valueBytes} bytes arrived`);
-    return outcome;
-  });
+  const measured = await interleave(
+    [...routes, detectRoute],
+    { count: 1, warmUp: false },
+    reporter,
+    async ({ endpoint }) => {
+      const outcome = await driver.run({ kind: 'drain', endpoint, sql: valueSql, times: 1 });
+      if (outcome.bytes < valueBytes) throw new Error(`${outcome.bytes} of ${valueBytes} bytes arrived`);
+      return outcome;
+    },
+  );
   return { measured, gatePeakMb: memoryOf(gate.pid).peakMb };
 }
 

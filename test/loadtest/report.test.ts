@@ -95,7 +95,7 @@ test('a route that fails is left out of the rounds that follow, and of the resul
   const endpoint = { host: 'h', port: 1, user: 'u', password: '', database: 'd' };
   const routes = (['direct', 'gate', 'haproxy'] as const).map((name) => ({ name, endpoint, pid: null }));
   const reporter = { progress: () => {}, fault: (text: string) => faults.push(text) };
-  const all = await interleave(routes, 2, reporter, async ({ name }) => {
+  const all = await interleave(routes, { count: 2, warmUp: false }, reporter, async ({ name }) => {
     order.push(name);
     if (name === 'gate') throw new Error('refused');
     return { seconds: 1, bytes: 1, rows: 1, latencies: null };
@@ -105,6 +105,26 @@ test('a route that fails is left out of the rounds that follow, and of the resul
   assert.deepEqual(
     all.map(({ route }) => route),
     ['direct', 'haproxy', 'direct', 'haproxy'],
+  );
+});
+
+test('the warm-up runs over every route and does not count', async () => {
+  const endpoint = { host: 'h', port: 1, user: 'u', password: '', database: 'd' };
+  const routes = (['direct', 'gate'] as const).map((name) => ({ name, endpoint, pid: null }));
+  let runs = 0;
+  const reporter = { progress: () => {}, fault: assert.fail };
+  const all = await interleave(routes, { count: 1, warmUp: true }, reporter, async () => ({
+    seconds: 1,
+    bytes: 1,
+    rows: ++runs,
+    latencies: null,
+  }));
+  assert.deepEqual(
+    all.map(({ route, round, rows }) => [route, round, rows]),
+    [
+      ['direct', 1, 3],
+      ['gate', 1, 4],
+    ],
   );
 });
 
