@@ -25,6 +25,10 @@ export type FoundProgram =
   | { readonly path: string; readonly reason: null }
   | { readonly path: null; /** For `skip`: what is missing and how to get it. */ readonly reason: string };
 
+/** Drivers in another language, as Debian's Python has them. Their tests look for them with any interpreter. */
+const pythonDrivers = ['psycopg', 'asyncpg'] as const;
+const pythonModules = '/usr/lib/python3/dist-packages';
+
 /** Looks only; never installs. */
 export async function findProgram(program: Program): Promise<FoundProgram> {
   const directories = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
@@ -38,15 +42,14 @@ export async function findProgram(program: Program): Promise<FoundProgram> {
 }
 
 /**
- * Installs what is missing with apt, where this process may. Returns one line for each program that stays missing;
+ * Installs what is missing with apt, where this process may. Returns one line for each package that stays missing;
  * tests that need it then skip.
  */
 export async function installPrograms(say: (text: string) => void): Promise<readonly string[]> {
-  const programs = Object.keys(debianPackages) as Program[];
-  const before = await missing(programs);
+  const before = await missing();
   if (before.length === 0) return [];
   if (process.getuid?.() !== 0 || !(await isExecutable('/usr/bin/apt-get'))) return before.map(({ reason }) => reason);
-  const packages = [...new Set(before.map(({ program }) => debianPackages[program]))];
+  const packages = [...new Set(before.map(({ name }) => name))];
   say(`installing ${packages.join(', ')}`);
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 300_000, maxBuffer: 1 << 26 };
   try {
@@ -55,12 +58,25 @@ export async function installPrograms(say: (text: string) => void): Promise<read
   } catch (error) {
     say(`apt-get failed: ${error instanceof Error ? error.message.split('\n', 1)[0] : String(error)}`);
   }
-  return (await missing(programs)).map(({ reason }) => reason);
+  return (await missing()).map(({ reason }) => reason);
 }
 
-async function missing(programs: readonly Program[]): Promise<{ program: Program; reason: string }[]> {
-  const found = await Promise.all(programs.map(async (program) => ({ program, ...(await findProgram(program)) })));
-  return found.flatMap(({ program, reason }) => (reason === null ? [] : [{ program, reason }]));
+/** Debian packages that are missing. */
+async function missing(): Promise<{ name: string; reason: string }[]> {
+  const programs = Object.keys(debianPackages) as Program[];
+  const ofPrograms = programs.map(async (program) => {
+    const { reason } = await findProgram(program);
+    return reason === null ? [] : [{ name: debianPackages[program], reason }];
+  });
+  const ofDrivers = pythonDrivers.map(async (driver) => {
+    const isThere = await access(join(pythonModules, driver)).then(
+      () => true,
+      () => false,
+    );
+    const name = `python3-${driver}`;
+    return isThere ? [] : [{ name, reason: `${name} is not installed (Debian: apt-get install ${name})` }];
+  });
+  return (await Promise.all([...ofPrograms, ...ofDrivers])).flat();
 }
 
 async function debianDirectories(): Promise<string[]> {
