@@ -6,6 +6,7 @@
  * condition; only one that is known to be false (`WHERE false`) touches nothing and may stand.
  */
 import { type AstRecord, isRecord, list, names, record, stringNode, text, unwrap } from './ast.ts';
+import { type SelfJoin, findsEveryRow, ownColumn } from './selfJoin.ts';
 
 /**
  * `true`, `false`: known. `constant`: one value for all rows, unknown here. `parameter`: the same, but a value that
@@ -24,21 +25,26 @@ export function restrictsNothing(fold: Fold): boolean {
   return fold === 'true' || fold === 'constant' || fold === 'parameter';
 }
 
-/** Folds a condition. The tree's depth must have been checked before. */
-export function foldCondition(condition: unknown): FoldResult {
-  const state = { usedLiteral: false };
+/**
+ * Folds a condition. The tree's depth must have been checked before.
+ *
+ * @param self what else in the statement stands for rows of its target; null: nothing.
+ */
+export function foldCondition(condition: unknown, self: SelfJoin | null = null): FoldResult {
+  const state: FoldState = { usedLiteral: false, self };
   const result = fold(condition, state);
   return { fold: result, usedLiteral: state.usedLiteral };
 }
 
 interface FoldState {
   usedLiteral: boolean;
+  readonly self: SelfJoin | null;
 }
 
 function fold(node: unknown, state: FoldState): Fold {
   const boolean = unwrap(node, 'BoolExpr');
   if (boolean !== null) return foldBoolean(boolean, state);
-  const known = foldLeaf(node);
+  const known = foldLeaf(node, state.self);
   if (known === null) {
     const dependence = dependsOn(node);
     // Constants alone (`length('x') = 1`): a literal is part of it.
@@ -55,7 +61,7 @@ function foldBoolean(boolean: AstRecord, state: FoldState): Fold {
     case 'AND_EXPR':
       return strongest(parts, ['false', 'varies', 'parameter', 'constant'], 'true');
     case 'OR_EXPR':
-      if (coversEveryRow(list(boolean.args))) return 'true';
+      if (coversEveryRow(list(boolean.args), state.self)) return 'true';
       // `id = $2 OR $1` restricts unless the client says otherwise; `id = 1 OR random() >= 0` does not.
       return strongest(parts, ['true', 'constant', 'varies', 'parameter'], 'false');
     case 'NOT_EXPR':
@@ -71,12 +77,12 @@ function strongest(parts: readonly Fold[], order: readonly Fold[], otherwise: Fo
 }
 
 /** `x IS NULL OR x IS NOT NULL`. */
-function coversEveryRow(args: readonly unknown[]): boolean {
+function coversEveryRow(args: readonly unknown[], self: SelfJoin | null): boolean {
   const seen = new Map<string, string>();
   for (const arg of args) {
     const test = unwrap(arg, 'NullTest');
     if (test === null) continue;
-    const column = columnKey(test.arg);
+    const column = columnKey(test.arg, self);
     if (column === null) continue;
     const kind = text(test.nulltesttype);
     const before = seen.get(column);
@@ -92,11 +98,13 @@ interface Known {
 }
 
 /** Truth of constants, of comparisons between constants, and of a column compared with itself. */
-function foldLeaf(node: unknown): Known | null {
+function foldLeaf(node: unknown, self: SelfJoin | null): Known | null {
   const own = constantOf(node);
   if (own !== null) return { value: own.null ? false : isTrueWord(own.value), literal: true };
   const comparison = unwrap(node, 'A_Expr');
-  if (comparison !== null) return foldComparison(comparison);
+  if (comparison !== null) return foldComparison(comparison, self);
+  const link = unwrap(node, 'SubLink');
+  if (link !== null && self !== null && findsEveryRow(self, link)) return { value: true, literal: false };
   const test = unwrap(node, 'NullTest');
   const tested = test === null ? null : constantOf(test.arg);
   if (test !== null && tested !== null) {
@@ -105,11 +113,11 @@ function foldLeaf(node: unknown): Known | null {
   return null;
 }
 
-function foldComparison(comparison: AstRecord): Known | null {
+function foldComparison(comparison: AstRecord, self: SelfJoin | null): Known | null {
   const operator = stringNode(list(comparison.name).at(-1));
   if (comparison.kind !== 'AEXPR_OP' && comparison.kind !== 'AEXPR_NOT_DISTINCT') return null;
-  const columnLeft = columnKey(comparison.lexpr);
-  if (columnLeft !== null && columnLeft === columnKey(comparison.rexpr)) {
+  const columnLeft = columnKey(comparison.lexpr, self);
+  if (columnLeft !== null && columnLeft === columnKey(comparison.rexpr, self)) {
     const same = operator === '=' || operator === '>=' || operator === '<=';
     return same ? { value: true, literal: false } : null;
   }
@@ -171,9 +179,12 @@ function isTrueWord(value: string): boolean {
   return word === '1' || 'true'.startsWith(word) || 'yes'.startsWith(word) || word === 'on';
 }
 
-function columnKey(node: unknown): string | null {
+function columnKey(node: unknown, self: SelfJoin | null): string | null {
   const column = unwrap(node, 'ColumnRef');
-  return column === null ? null : names(column.fields).join('\u0000');
+  if (column === null) return null;
+  const parts = names(column.fields);
+  const own = self === null ? null : ownColumn(self, parts);
+  return own ?? parts.join('\u0000');
 }
 
 /** What an expression hangs on: any column, table or cursor makes it vary; else a parameter; else nothing. */

@@ -1,8 +1,9 @@
 /** INSERT, UPDATE, DELETE and MERGE: what they write, what they read for it, and whether a condition limits them. */
 import { type AstRecord, isRecord, list, record, stringNode, tagOf, text, unwrap } from './ast.ts';
-import { foldCondition, restrictsNothing } from './constantCondition.ts';
+import { type Fold, foldCondition, restrictsNothing } from './constantCondition.ts';
 import type { FactsCollector, Scope } from './factsCollect.ts';
 import { addRelation, noteWhere, openQuery, tableSource, walk, walkFrom } from './factsWalk.ts';
+import { type SelfJoin, selfJoinOf } from './selfJoin.ts';
 
 /** The ModifyWalker of factsCollect.ts. */
 export function walkModify(facts: FactsCollector, tag: string, body: AstRecord, outer: Scope | null): boolean {
@@ -57,7 +58,7 @@ function walkUpdate(facts: FactsCollector, body: AstRecord, outer: Scope | null)
   const scope = openTarget(facts, relation, openQuery(facts, body, outer));
   for (const item of list(body.fromClause)) walkFrom(facts, item, scope);
   walkAssignments(facts, relation, body.targetList, scope);
-  walkCondition(facts, relation, body.whereClause, scope);
+  walkCondition(facts, body, list(body.fromClause), scope);
   walkReturning(facts, relation, body.returningClause, scope);
 }
 
@@ -66,7 +67,7 @@ function walkDelete(facts: FactsCollector, body: AstRecord, outer: Scope | null)
   const relation = record(body.relation);
   const scope = openTarget(facts, relation, openQuery(facts, body, outer));
   for (const item of list(body.usingClause)) walkFrom(facts, item, scope);
-  walkCondition(facts, relation, body.whereClause, scope);
+  walkCondition(facts, body, list(body.usingClause), scope);
   walkReturning(facts, relation, body.returningClause, scope);
 }
 
@@ -77,15 +78,25 @@ function walkMerge(facts: FactsCollector, body: AstRecord, outer: Scope | null):
   addRelation(facts, relation, 'read');
   walkFrom(facts, body.sourceRelation, scope);
   walk(facts, body.joinCondition, scope);
-  const { fold, usedLiteral } = foldCondition(body.joinCondition);
-  if (usedLiteral) facts.literalFree = false;
+  const self = selfJoinOf(relation, [body.sourceRelation], body.withClause);
+  const fold = foldNoted(facts, body.joinCondition, self);
   for (const item of list(body.mergeWhenClauses)) {
     const clause = record(unwrap(item, 'MergeWhenClause'));
     const changes = walkMergeAction(facts, relation, clause, scope);
-    // ON true pairs every row with every other; only a condition of the action could still limit that.
-    if (changes && restrictsNothing(fold) && !isRecord(clause.condition)) facts.addWhere(false);
+    // ON true pairs every row with every other, ON false none with any; only a condition of the action could limit that.
+    const everyRow =
+      clause.matchKind === 'MERGE_WHEN_NOT_MATCHED_BY_SOURCE' ? fold === 'false' : restrictsNothing(fold);
+    if (!changes || !everyRow) continue;
+    if (!isRecord(clause.condition) || restrictsNothing(foldNoted(facts, clause.condition, self)))
+      facts.addWhere(false);
   }
   walkReturning(facts, relation, body.returningClause, scope);
+}
+
+function foldNoted(facts: FactsCollector, condition: unknown, self: SelfJoin): Fold {
+  const { fold, usedLiteral } = foldCondition(condition, self);
+  if (usedLiteral) facts.literalFree = false;
+  return fold;
 }
 
 /** Returns whether the action changes or removes rows that exist. */
@@ -138,8 +149,10 @@ function writeColumn(facts: FactsCollector, relation: AstRecord, column: string)
   facts.addColumn(text(relation.schemaname) || null, text(relation.relname), column, 'write');
 }
 
-function walkCondition(facts: FactsCollector, relation: AstRecord, condition: unknown, scope: Scope): void {
-  noteWhere(facts, condition);
+function walkCondition(facts: FactsCollector, body: AstRecord, sources: readonly unknown[], scope: Scope): void {
+  const { whereClause: condition } = body;
+  const relation = record(body.relation);
+  noteWhere(facts, condition, selfJoinOf(relation, sources, body.withClause));
   if (!isRecord(condition)) return;
   if (tagOf(condition) !== 'CurrentOfExpr') addRelation(facts, relation, 'read');
   walk(facts, condition, scope);

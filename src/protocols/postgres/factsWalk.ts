@@ -27,6 +27,7 @@ import {
   openScope,
 } from './factsCollect.ts';
 import { addNamedRelation, isRowBuiltin, noteCall } from './factsFunctions.ts';
+import type { SelfJoin } from './selfJoin.ts';
 
 /** Walks one query: SELECT, INSERT, UPDATE, DELETE or MERGE; false where it is something else. */
 export function walkQuery(facts: FactsCollector, tag: string, body: AstRecord, outer: Scope | null): boolean {
@@ -365,12 +366,12 @@ function noteIndirection(facts: FactsCollector, body: AstRecord): void {
 }
 
 /** Notes whether a WHERE clause restricts the rows of an UPDATE or DELETE. */
-export function noteWhere(facts: FactsCollector, condition: unknown): void {
+export function noteWhere(facts: FactsCollector, condition: unknown, self: SelfJoin | null = null): void {
   if (!isRecord(condition)) {
     facts.addWhere(false);
     return;
   }
-  const { fold, usedLiteral } = foldCondition(condition);
+  const { fold, usedLiteral } = foldCondition(condition, self);
   if (usedLiteral) facts.literalFree = false;
   facts.addWhere(!restrictsNothing(fold));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { type AnalyzedStatement, type Analysis, analyze } from '../../../src/protocols/postgres/facts.ts';
 import { loadParser } from '../../../src/protocols/postgres/parse.ts';
-import { factsCases } from './factsCases.ts';
+import { factsCases, selfJoinCases } from './factsCases.ts';
 
 before(loadParser);
 
@@ -53,6 +53,17 @@ for (const [sql, kinds, objects, columns, functions, conditions] of factsCases) 
     assert.match(statement.fingerprint, /^[0-9a-f]{16}$/);
   });
 }
+
+for (const [sql, where] of selfJoinCases) {
+  test(`the condition of: ${sql}`, () => assert.equal(only(sql).where, where));
+}
+
+test('a recursion of names ends, and nesting hides no row', () => {
+  const recursive = 'WITH RECURSIVE w AS (SELECT id FROM t WHERE id IN (SELECT id FROM w)) DELETE FROM t USING w WHERE';
+  assert.equal(only(`${recursive} t.id = w.id`).where, 'absent');
+  const nested = `${'(SELECT * FROM '.repeat(300)}t${') x'.repeat(300)}`;
+  assert.equal(only(`DELETE FROM t USING ${nested} WHERE t.id = x.id`).where, 'absent');
+});
 
 test('an empty query is no statement', () => {
   for (const sql of ['', ';', ' ; ;\n', '-- nothing', '/* nothing */ ;'])
