@@ -109,12 +109,22 @@ export interface ColumnName {
   readonly column: string;
 }
 
+/** The constraint behind a probe of clause `constraint`. */
+export interface ProbingConstraint {
+  /** Words for a person: `the unique index customers_email_idx`. */
+  readonly what: string;
+  /** `written`: whether the value that is written is there. `stored`: of values that the statement does not bring. */
+  readonly tells: 'written' | 'stored';
+}
+
 /** A masked column whose values a statement can learn of without showing them. */
 export interface ColumnProbe {
   readonly column: ColumnName;
   readonly clause: ProbeClause;
   /** The bare column is compared by `=` with parameters or literals, and nothing else is done with it there. */
   readonly equality: boolean;
+  /** Where a constraint tells, and it is known which. */
+  readonly by?: ProbingConstraint | undefined;
 }
 
 /** A masked column whose values a statement puts where the mask does not follow. */

@@ -35,6 +35,8 @@ const snapshotSchema = z.strictObject({
     functions: rowsSchema,
     operators: rowsSchema,
     casts: rowsSchema,
+    indexes: rowsSchema,
+    constraints: rowsSchema,
   }),
 });
 

@@ -64,8 +64,9 @@ function useLine({ use, outcome, rules, message }: JudgedUse): string {
 function itemText(item: UseItem): string {
   switch (item.kind) {
     case 'probe': {
-      const { column, clause, equality } = item.probe;
-      return `probes ${nameText(column)} in ${clause}${equality ? ', by equality' : ''}`;
+      const { column, clause, equality, by } = item.probe;
+      const where = by === undefined ? clause : `${clause} (${by.what})`;
+      return `probes ${nameText(column)} in ${where}${equality ? ', by equality' : ''}`;
     }
     case 'copy':
       return `copies ${nameText(item.copy.column)} to ${item.copy.to}`;

@@ -127,7 +127,7 @@ function adviceFor(item: UseItem, enforced: readonly CompiledRule[], budgets: Us
     const other = enforced.find(
       ({ rule, use }) => rule.action === 'allow' && use?.key === 'probes' && use.names(column),
     );
-    if (other !== undefined) return equalityAdvice(other.rule.id);
+    if (other !== undefined) return equalityAdvice(other.rule.id, item.probe);
   }
   return useAdvice(item);
 }

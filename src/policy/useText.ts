@@ -1,5 +1,5 @@
 /** What a client is told about the use of masked columns: what is wrong, and what to do next. */
-import type { ColumnName, RuleId } from '../facts.ts';
+import type { ColumnName, ColumnProbe, RuleId } from '../facts.ts';
 import type { ProbeBudget } from './types.ts';
 import type { UseItem } from './uses.ts';
 
@@ -7,6 +7,7 @@ import type { UseItem } from './uses.ts';
 const clauseWords: Readonly<Record<string, string>> = {
   set_operation: 'UNION, INTERSECT or EXCEPT',
   expression: 'this expression',
+  constraint: 'a constraint',
 };
 
 const wordsMax = 200;
@@ -15,7 +16,7 @@ const wordsMax = 200;
 export function useText(item: UseItem): string {
   switch (item.kind) {
     case 'probe':
-      return `${columnText(item.probe.column)} is masked, and ${clauseText(item.probe.clause)} would reveal it`;
+      return `${columnText(item.probe.column)} is masked, and ${revealText(item.probe)}`;
     case 'copy':
       return `${columnText(item.copy.column)} is masked, and this would copy it to ${item.copy.to.slice(0, wordsMax)}`;
     case 'unreadable':
@@ -27,7 +28,9 @@ export function useText(item: UseItem): string {
 export function useAdvice(item: UseItem): string {
   switch (item.kind) {
     case 'probe':
-      return 'use other columns there, or ask for a policy rule on `probes`';
+      return item.probe.by?.tells === 'written'
+        ? 'leave the column out, or ask for a policy rule on `probes`'
+        : 'use other columns there, or ask for a policy rule on `probes`';
     case 'copy':
       return 'leave the column out, or ask for a policy rule on `copies`';
     case 'unreadable':
@@ -35,8 +38,15 @@ export function useAdvice(item: UseItem): string {
   }
 }
 
-export function equalityAdvice(rule: RuleId): string {
-  return `compare it only by = with a parameter or a literal (rule ${rule})`;
+/** For a column that may be asked by equality alone. */
+export function equalityAdvice(rule: RuleId, { by }: ColumnProbe): string {
+  const advice =
+    by === undefined
+      ? 'compare it only by = with a parameter or a literal'
+      : by.tells === 'written'
+        ? 'write only a parameter or a literal there'
+        : 'leave the other columns as they are';
+  return `${advice} (rule ${rule})`;
 }
 
 export function budgetText({ statements, per }: ProbeBudget): string {
@@ -53,6 +63,13 @@ export function usedUpText(rule: RuleId, budget: ProbeBudget, waitMs: number): s
 /** As people write it: the schema only where it is not the usual one. */
 function columnText({ schema, table, column }: ColumnName): string {
   return schema === 'public' ? `${table}.${column}` : `${schema}.${table}.${column}`;
+}
+
+function revealText({ clause, by }: ColumnProbe): string {
+  if (by === undefined) return `${clauseText(clause)} would reveal it`;
+  return by.tells === 'written'
+    ? `${by.what} would tell whether the value written is there`
+    : `${by.what} would tell of the values that are there`;
 }
 
 function clauseText(clause: string): string {

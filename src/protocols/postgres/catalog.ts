@@ -5,6 +5,7 @@
  * (views, SQL functions, generated columns) through which values travel. It is built from the rows of the queries in
  * catalogQueries.ts by buildCatalog in catalogBuild.ts.
  */
+import type { Constraint, ForeignKey } from './catalogConstraints.ts';
 import type { PgType } from './types.ts';
 
 declare const columnKeyBrand: unique symbol;
@@ -112,7 +113,18 @@ export interface Catalog {
   relation(oid: number): Relation | undefined;
   /** Relation that `schema.name` means on this path; undefined where there is none or it is not certain. */
   resolve(schema: string | null, name: string, path: SearchPath): Relation | undefined;
+  /** Every relation of this name that queries can name, in this schema or (null) in any. */
+  relationsNamed(schema: string | null, name: string): readonly Relation[];
   column(oid: number, attnum: number): Column | undefined;
+  /** Unique indexes, exclusion constraints, checks and foreign keys of a table. */
+  constraintsOf(oid: number): readonly Constraint[];
+  /** Foreign keys of other tables, or its own, that reference a table. */
+  referencing(oid: number): readonly ForeignKey[];
+  /**
+   * What users have made may be another thing by now, and no name of theirs resolves. `new_tables`: all that was changed
+   * is that tables and types were added. See catalogDoubted.ts.
+   */
+  readonly doubt: 'new_tables' | 'any' | null;
   type(oid: number): PgType | undefined;
   /** Type by name on this path, for casts. */
   resolveType(schema: string | null, name: string, path: SearchPath): PgType | undefined;

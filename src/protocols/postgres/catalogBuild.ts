@@ -2,6 +2,7 @@
 import type { Fault } from '../../errors.ts';
 import { type Column, type Catalog, type BuiltinFunction, type ParseSql, type PgFunction } from './catalog.ts';
 import { type ColumnKey, columnKey, type FormerName, type Relation, type SearchPath } from './catalog.ts';
+import { type Constraints, buildConstraints } from './catalogConstraints.ts';
 import { type CatalogSet, catalogRowsMax, firstUserOid } from './catalogQueries.ts';
 import type { PgType } from './types.ts';
 
@@ -35,6 +36,8 @@ export function buildCatalog(rows: CatalogRows, parse: ParseSql): Catalog | { re
   const types = buildTypes(rows.types ?? []);
   const functions = buildFunctions(rows.functions ?? []);
   if (types === null || functions === null) return unreadable('a type or function row is malformed');
+  const constraints = buildConstraints(rows.indexes ?? [], rows.constraints ?? []);
+  if (constraints === null) return unreadable('an index or constraint row is malformed');
   return assemble({
     relations,
     types,
@@ -42,6 +45,7 @@ export function buildCatalog(rows: CatalogRows, parse: ParseSql): Catalog | { re
     builtins: buildBuiltins(rows.builtins ?? []),
     operators: groupOids(rows.operators ?? [], (name) => name),
     casts: groupOids(rows.casts ?? [], oid),
+    constraints,
     parse,
   });
 }
@@ -59,6 +63,7 @@ interface CatalogParts {
   readonly builtins: ReadonlyMap<string, BuiltinFunction>;
   readonly operators: ReadonlyMap<string, readonly number[]>;
   readonly casts: ReadonlyMap<number, readonly number[]>;
+  readonly constraints: Constraints;
   readonly parse: ParseSql;
 }
 
@@ -66,7 +71,7 @@ const noFunctions: readonly PgFunction[] = Object.freeze([]);
 const noOids: readonly number[] = Object.freeze([]);
 
 function assemble(parts: CatalogParts): Catalog {
-  const { relations, types, functions } = parts;
+  const { relations, types, functions, constraints } = parts;
   // Composite types live in pg_class too, but no query can read from them.
   const relationNames = bySchema(relations.values(), (relation) => relation.kind !== 'c');
   const temporaryNames = new Set<string>();
@@ -88,6 +93,14 @@ function assemble(parts: CatalogParts): Catalog {
     relations,
     relation: (relation: number) => relations.get(relation),
     resolve,
+    relationsNamed: (schema: string | null, name: string) => {
+      const inSchema =
+        schema === null || schema === 'pg_temp' ? [...relationNames.values()] : [relationNames.get(schema)];
+      return inSchema.flatMap((named) => named?.get(name) ?? []);
+    },
+    constraintsOf: (relation: number) => constraints.own.get(relation) ?? [],
+    referencing: (relation: number) => constraints.referencing.get(relation) ?? [],
+    doubt: null,
     column: (relation: number, attnum: number) => columns.get(columnKey(relation, attnum)),
     type: (type: number) => types.get(type),
     resolveType: (schema: string | null, name: string, path: SearchPath) =>

@@ -9,8 +9,10 @@ import type { Catalog, PgFunction } from './catalog.ts';
 const unknownOid = 0xffff_ffff;
 const unknownOids: readonly number[] = Object.freeze([unknownOid]);
 
+export type Doubt = NonNullable<Catalog['doubt']>;
+
 /** @param builtinsFirst whether pg_catalog is searched first: a call without arguments then means the server's own function. */
-export function doubtedCatalog(catalog: Catalog, builtinsFirst: boolean): Catalog {
+export function doubtedCatalog(catalog: Catalog, builtinsFirst: boolean, doubt: Doubt): Catalog {
   const anyFunction: PgFunction = {
     oid: unknownOid,
     schema: '',
@@ -30,6 +32,7 @@ export function doubtedCatalog(catalog: Catalog, builtinsFirst: boolean): Catalo
   };
   return {
     ...catalog,
+    doubt,
     resolve: (schema, name, path) => {
       const relation = schema === null ? undefined : catalog.resolve(schema, name, path);
       return relation?.system === true ? relation : undefined;

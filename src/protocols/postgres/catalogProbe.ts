@@ -214,6 +214,14 @@ const sums = [
   summed(version('k', 'k.oid'), `pg_cast k WHERE k.oid >= ${firstUserOid}`),
   summed(version('l', 'l.oid'), 'pg_language l'),
   summed(version('e', 'e.oid'), 'pg_extension e'),
+  summed(
+    version('x', 'x.indexrelid'),
+    `pg_index x WHERE x.indrelid >= ${firstUserOid} AND (x.indisunique OR x.indisexclusion) AND ${lasting('x.indrelid')}`,
+  ),
+  summed(
+    version('n', 'n.oid'),
+    `pg_constraint n WHERE n.conrelid >= ${firstUserOid} AND n.contype IN ('c','f') AND ${lasting('n.conrelid')}`,
+  ),
   // Which functions belong to an extension.
   summed(
     version('d', 'd.objid'),

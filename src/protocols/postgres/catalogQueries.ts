@@ -33,7 +33,9 @@ export type CatalogSet =
   | 'builtins'
   | 'functions'
   | 'operators'
-  | 'casts';
+  | 'casts'
+  | 'indexes'
+  | 'constraints';
 
 export interface CatalogQuery {
   readonly set: CatalogSet;
@@ -62,6 +64,8 @@ export function catalogQueries(serverVersion: number): CatalogQueries {
     { set: 'functions', sql: functionsSql(serverVersion) },
     { set: 'operators', sql: operatorsSql },
     { set: 'casts', sql: castsSql },
+    { set: 'indexes', sql: indexesSql },
+    { set: 'constraints', sql: constraintsSql },
   ] as const;
   return { system, user };
 }
@@ -131,3 +135,32 @@ WHERE o.oid >= ${firstUserOid} ${limit}`;
 
 const castsSql = `SELECT c.casttarget, c.castfunc FROM pg_catalog.pg_cast c
 WHERE c.oid >= ${firstUserOid} AND c.castfunc <> 0 ${limit}`;
+
+/** What is left out where it is too long comes as NULL, and what is not there as an empty text. */
+function definition(node: string): string {
+  const text = `pg_catalog.pg_get_expr(x.${node}, x.indrelid)`;
+  return `CASE WHEN x.${node} IS NULL THEN ''
+  WHEN pg_catalog.length(${text}) <= ${definitionCharactersMax} THEN ${text} END`;
+}
+
+/**
+ * Unique indexes and exclusion constraints, also those that are still being built. An operator class or collation other than
+ * the column's own may call other values equal than `=` does.
+ */
+const indexesSql = `SELECT x.indrelid, c.relname, x.indisexclusion, x.indisprimary,
+  (SELECT pg_catalog.array_to_json(pg_catalog.array_agg(x.indkey[i] ORDER BY i))::text
+    FROM pg_catalog.generate_series(0, x.indnkeyatts - 1) i),
+  NOT x.indisexclusion AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, x.indnkeyatts - 1) i
+    JOIN pg_catalog.pg_opclass o ON o.oid = x.indclass[i]
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[i]
+    WHERE NOT o.opcdefault OR a.attcollation <> x.indcollation[i]),
+  ${definition('indexprs')}, ${definition('indpred')}
+FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+WHERE x.indrelid >= ${firstUserOid} AND (x.indisunique OR x.indisexclusion)
+  AND c.relnamespace <> 'pg_toast'::pg_catalog.regnamespace ${limit}`;
+
+const constraintsSql = `SELECT k.conrelid, k.conname, k.contype, pg_catalog.array_to_json(k.conkey)::text,
+  k.confrelid, pg_catalog.array_to_json(k.confkey)::text, k.confdeltype, k.confupdtype,
+  CASE WHEN k.contype = 'c' AND pg_catalog.length(pg_catalog.pg_get_expr(k.conbin, k.conrelid)) <= ${definitionCharactersMax}
+    THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END
+FROM pg_catalog.pg_constraint k WHERE k.conrelid >= ${firstUserOid} AND k.contype IN ('c','f') ${limit}`;

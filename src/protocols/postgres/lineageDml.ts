@@ -7,8 +7,10 @@
 import { type AstRecord, list, names, record, tagOf, text } from './ast.ts';
 import { evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
+import { type Gift, recordChangedRows, recordNewRows, recordRemovedRows } from './lineageFlowConstraints.ts';
 import {
   type Inserted,
+  giftOf,
   nothingInserted,
   recordAssignment,
   recordConflict,
@@ -64,7 +66,10 @@ function writtenElement(analysis: Analysis, scope: Scope, tag: string, body: Ast
   }
   const level = childScope(scope, [target, ...others]);
   if (analysis.flow !== null) recordCondition(analysis, level, body.whereClause, 'where');
-  if (tag !== 'UpdateStmt') return { target, elements: [target, ...others] };
+  if (tag !== 'UpdateStmt') {
+    recordRemovedRows(analysis, record(body.relation));
+    return { target, elements: [target, ...others] };
+  }
   const after = assign(target, setClause(analysis, level, body, list(body.targetList), null), follows);
   return { target: after, elements: [after, ...others] };
 }
@@ -123,6 +128,7 @@ function setClause(
 ): Assignments {
   const relation = record(body.relation);
   const assigned = new Map<string, Value>();
+  const gifts: Gift[] = [];
   for (const item of targets) {
     const target = record(record(item).ResTarget);
     let value =
@@ -139,10 +145,13 @@ function setClause(
     }
     if (inserted === null) recordAssignment(analysis, scope, relation, target, value);
     else recordConflictAssignment(analysis, scope, relation, target, value, inserted);
+    const gift = analysis.flow === null ? null : giftOf(analysis, scope, relation, target, value, inserted);
+    if (gift !== null) gifts.push(gift);
     const name = text(target.name);
     const before = assigned.get(name);
     assigned.set(name, before === undefined ? value : either(before, value));
   }
+  recordChangedRows(analysis, relation, gifts);
   return assigned;
 }
 
@@ -206,6 +215,7 @@ function merge(analysis: Analysis, scope: Scope, body: AstRecord, target: FromEl
     if (analysis.flow !== null) recordCondition(analysis, level, clause.condition, 'merge');
     if (clause.commandType === 'CMD_UPDATE')
       after = assign(after, setClause(analysis, level, body, targets, null), follows);
+    if (clause.commandType === 'CMD_DELETE') recordRemovedRows(analysis, record(body.relation));
     if (clause.commandType !== 'CMD_INSERT') continue;
     const order =
       targets.length > 0
@@ -213,12 +223,17 @@ function merge(analysis: Analysis, scope: Scope, body: AstRecord, target: FromEl
         : target.columns.list.map((c) => c.name);
     const values = list(clause.values);
     const assigned = new Map<string, Value>();
+    const gifts: Gift[] = [];
     order.forEach((name, at) => {
       const value = at < values.length ? evaluate(analysis, level, values[at]) : constant;
       assigned.set(name, value);
-      if (at < values.length)
-        recordAssignment(analysis, level, record(body.relation), { name, val: values[at] }, value);
+      if (at >= values.length) return;
+      const item = { name, val: values[at] };
+      recordAssignment(analysis, level, record(body.relation), item, value);
+      const gift = giftOf(analysis, level, record(body.relation), item, value, null);
+      if (gift !== null) gifts.push(gift);
     });
+    recordNewRows(analysis, record(body.relation), gifts);
     after = assign(after, assigned, follows);
   }
   // `*` gives the source's columns first (manual, MERGE, output_expression).

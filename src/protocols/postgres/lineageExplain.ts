@@ -5,6 +5,7 @@
 import type { ColumnName, MaskedUse, MaskRules, MaskSpec, RuleId } from '../../facts.ts';
 import type { Catalog, ColumnKey } from './catalog.ts';
 import { keyAttnum, keyRelation, searchPathOf } from './catalog.ts';
+import type { Doubt } from './catalogDoubted.ts';
 import { changesPath, pathSetBy } from './effects.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { OutputLineage } from './lineage.ts';
@@ -17,7 +18,7 @@ import { columnMasks } from './maskIndex.ts';
 import type { ColumnMaskIndex, StrongerMask } from './maskIndex.ts';
 import { explainMasks, shapeOfLineage } from './maskPlan.ts';
 import { StatementFlows } from './statementFlows.ts';
-import { changesNames } from './statementRun.ts';
+import { addsTable, changesNames } from './statementRun.ts';
 
 /** A stored column that an output depends on. */
 export interface FollowedColumn extends ColumnName {
@@ -69,17 +70,18 @@ export function followStatements(
   const flows = new StatementFlows(strongerMask);
   const named = new Map<string, AnalyzedStatement>();
   let setting = following.searchPath;
-  let doubted = false;
+  let doubt: Doubt | null = null;
   return statements.map((statement) => {
     const path = searchPathOf(setting, role, '');
     const flow = (of: AnalyzedStatement): Flow =>
-      doubted ? flows.doubtedFlow(of, index, path) : flowOf(of.ast, catalog, path, index.safe);
-    const found = follow(statement, named, flow, index, following, doubted);
+      doubt !== null ? flows.doubtedFlow(of, index, path, doubt) : flowOf(of.ast, catalog, path, index.safe);
+    const found = follow(statement, named, flow, index, following, doubt !== null);
     const { session } = statement;
     if (session.kind === 'prepare' || session.kind === 'declare') named.set(session.name, session.inner);
-    const set = doubted ? null : pathSetBy(statement);
+    const set = doubt !== null ? null : pathSetBy(statement);
     if (set !== null) setting = set;
-    else if (changesNames(statement) || changesPath(statement)) doubted = true;
+    else if (changesNames(statement) || changesPath(statement))
+      doubt = doubt !== 'any' && addsTable(statement) ? 'new_tables' : 'any';
     return found;
   });
 }

@@ -7,6 +7,7 @@
 import { type AstRecord, list, names, record, stringNode, tagOf, text, unwrap } from './ast.ts';
 import { searchPathOf } from './catalog.ts';
 import { evaluate } from './lineageExpressions.ts';
+import { recordNewRows } from './lineageFlowConstraints.ts';
 import { recordTableChange, tableChangeTags } from './lineageFlowTables.ts';
 import { columnOf, recordOutputsTo } from './lineageFlowWrites.ts';
 import { resolveCall } from './lineageFunctions.ts';
@@ -133,6 +134,11 @@ function recordCopy(analysis: Analysis, scope: Scope, body: AstRecord): Columns 
     const named = names(body.attlist);
     const order = named.length > 0 ? named : targetElement(analysis, relation).columns.list.map(({ name }) => name);
     for (const name of order) analysis.flow?.write(columnOf(analysis, relation, name), constant, null);
+    // Rows of the client's own are what it gives; those of a file may be anything.
+    const how = body.filename === undefined && body.is_program !== true ? 'bare' : 'computed';
+    const gift = { how, notNull: false, value: constant } as const;
+    const gifts = order.map((column, at) => ({ ...gift, column, at }));
+    recordNewRows(analysis, relation, gifts.length > 0 ? gifts : [{ ...gift, column: '', at: -1 }]);
     return unknownColumns;
   }
   const columns = body.query === undefined ? copied(analysis, body) : recordStatement(analysis, scope, body.query);

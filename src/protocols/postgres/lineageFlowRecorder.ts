@@ -10,7 +10,8 @@ import type { Value, ValueKind } from './lineageValue.ts';
 
 /**
  * Where a statement asks. `from`: arguments of functions in FROM or of those that return sets. `expression`: an error
- * or the time taken tells of the value. `constraint`: a constraint, index or check that is made over existing rows.
+ * or the time taken tells of the value. `constraint`: a constraint, index or check that is made over existing rows, or
+ * that compares existing rows with those that are written.
  * `unknown`: the statement is past the limits of the analysis.
  */
 export type FlowClause =
@@ -31,6 +32,14 @@ export type FlowClause =
   | 'constraint'
   | 'unknown';
 
+/** A constraint that tells. */
+export interface FlowConstraint {
+  /** Words for a person: `the unique index customers_email_idx`. */
+  readonly what: string;
+  /** `written`: whether the value that is written is there. `stored`: of values that the statement does not bring. */
+  readonly tells: 'written' | 'stored';
+}
+
 export interface FlowProbe {
   readonly sources: ReadonlySet<ColumnKey>;
   /** May depend on anything; `sources` is empty then. */
@@ -38,6 +47,8 @@ export interface FlowProbe {
   readonly clause: FlowClause;
   /** Nothing but one bare column compared with parameters or literals for being equal. */
   readonly equality: boolean;
+  /** In clause `constraint`, where one is known. */
+  readonly by: FlowConstraint | null;
 }
 
 /** A bare literal or `$n` as the client gave it. */
@@ -76,11 +87,11 @@ export class FlowRecorder {
   private readonly seen = new Set<string>();
 
   /** What depends on no column is no probe. */
-  probe(clause: FlowClause, value: Value, equality = false): void {
+  probe(clause: FlowClause, value: Value, equality = false, by: FlowConstraint | null = null): void {
     const opaque = value.kind === 'opaque';
     if (!this.probing || (!opaque && value.sources.size === 0)) return;
     if (this.isKnown(`${clause} ${equality} ${opaque} ${sourcesText(value.sources)}`)) return;
-    this.probes.push({ sources: value.sources, opaque, clause, equality: equality && !opaque });
+    this.probes.push({ sources: value.sources, opaque, clause, equality: equality && !opaque, by });
   }
 
   /** A constant counts only where it goes to a column: elsewhere it carries nothing away and replaces nothing. */

@@ -8,6 +8,7 @@ import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.
 import type { Catalog, PgFunction } from './catalog.ts';
 import { evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
+import { recordNewForeignKey } from './lineageFlowConstraints.ts';
 import type { FlowDestination } from './lineageFlowRecorder.ts';
 import { columnOf } from './lineageFlowWrites.ts';
 import { targetElement } from './lineageFrom.ts';
@@ -177,6 +178,8 @@ function recordNewConstraint(
 ): void {
   if (constraint.contype === 'CONSTR_DEFAULT') recordDefault(analysis, scope, relation, column, constraint.raw_expr);
   if (constraint.contype === 'CONSTR_CHECK') recordCondition(analysis, scope, constraint.raw_expr, 'constraint');
+  if (constraint.contype === 'CONSTR_FOREIGN')
+    recordNewForeignKey(analysis, record(constraint.pktable), names(constraint.pk_attrs));
 }
 
 /** The check and default of a domain are run wherever a value takes that type. */

@@ -6,6 +6,7 @@
  */
 import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.ts';
 import { evaluate } from './lineageExpressions.ts';
+import { type Gift, recordNewRows } from './lineageFlowConstraints.ts';
 import { givenOf, recordCondition } from './lineageFlowConditions.ts';
 import type { FlowDestination, Given } from './lineageFlowRecorder.ts';
 import type { Analysis, FromElement, Scope } from './lineageScope.ts';
@@ -29,14 +30,76 @@ export function recordAssignment(
   value: Value,
 ): void {
   if (analysis.flow === null) return;
-  let node = target.val;
-  const multiple = unwrap(node, 'MultiAssignRef');
-  if (multiple !== null) {
-    const row = unwrap(multiple.source, 'RowExpr');
-    node = row === null ? null : list(row.args)[Number(multiple.colno) - 1];
-  }
+  const node = assignedNode(target);
   if (tagOf(node) === 'SetToDefault') return;
   analysis.flow.write(columnOf(analysis, relation, text(target.name)), value, givenOf(scope, node));
+}
+
+/**
+ * What an assignment gives to rows that are there; null: what stands there already. `target` is its ResTarget struct.
+ *
+ * @param inserted what EXCLUDED holds in ON CONFLICT DO UPDATE, else null.
+ */
+export function giftOf(
+  analysis: Analysis,
+  scope: Scope,
+  relation: AstRecord,
+  target: AstRecord,
+  value: Value,
+  inserted: Inserted | null,
+): Gift | null {
+  const gift = { column: text(target.name), at: -1, value };
+  const node = assignedNode(target);
+  if (list(target.indirection).length > 0) return { ...gift, how: 'computed', notNull: false };
+  const excluded = inserted === null ? null : excludedColumn(node);
+  if (excluded !== null) {
+    const given = inserted?.gifts.find(({ column }) => column === excluded);
+    return { ...gift, how: 'nothing', notNull: false, ...given, column: gift.column };
+  }
+  if (
+    tagOf(node) === 'ColumnRef' &&
+    value.kind === 'column' &&
+    value.sources.size === 1 &&
+    scope.elements.length === 1
+  ) {
+    const own = columnOf(analysis, relation, gift.column);
+    if (own.kind === 'column' && value.sources.has(own.key)) return null;
+  }
+  return { ...gift, how: howGiven(scope, node), notNull: isNotNull(scope, node) };
+}
+
+/** The expression that a SET gives to one column; null: a part of what a sub-select gives. */
+function assignedNode(target: AstRecord): unknown {
+  const multiple = unwrap(target.val, 'MultiAssignRef');
+  if (multiple === null) return target.val;
+  const row = unwrap(multiple.source, 'RowExpr');
+  return row === null ? null : list(row.args)[Number(multiple.colno) - 1];
+}
+
+/** x of a bare `EXCLUDED.x`. */
+function excludedColumn(node: unknown): string | null {
+  const fields = unwrap(node, 'ColumnRef')?.fields;
+  const parts = names(fields);
+  return parts.length === 2 && parts[0] === 'excluded' && list(fields).length === 2 ? parts[1] : null;
+}
+
+function howGiven(scope: Scope, node: unknown): Gift['how'] {
+  if (isNothing(node)) return 'nothing';
+  return givenOf(scope, node) === null ? 'computed' : 'bare';
+}
+
+/** DEFAULT, or NULL behind whatever casts. */
+function isNothing(node: unknown): boolean {
+  let at = node;
+  for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) at = cast.arg;
+  return tagOf(at) === 'SetToDefault' || unwrap(at, 'A_Const')?.isnull === true;
+}
+
+/** A literal, or the time as of now. */
+function isNotNull(scope: Scope, node: unknown): boolean {
+  if (givenOf(scope, node)?.kind === 'literal' || tagOf(node) === 'SQLValueFunction') return true;
+  const call = unwrap(node, 'FuncCall');
+  return call !== null && names(call.funcname).join('.') === 'now';
 }
 
 /** What an INSERT gives to its target's columns, for EXCLUDED of its ON CONFLICT. */
@@ -44,9 +107,10 @@ export interface Inserted {
   readonly values: ReadonlyMap<string, Value>;
   /** Literals and parameters of each column in all rows; null where some row has something else. */
   readonly givens: ReadonlyMap<string, readonly Given[] | null>;
+  readonly gifts: readonly Gift[];
 }
 
-export const nothingInserted: Inserted = { values: new Map(), givens: new Map() };
+export const nothingInserted: Inserted = { values: new Map(), givens: new Map(), gifts: [] };
 
 /**
  * Records an INSERT's writes.
@@ -65,6 +129,7 @@ export function recordInsert(
   const relation = record(body.relation);
   const values = new Map<string, Value>();
   const givens = new Map<string, readonly Given[] | null>();
+  const gifts: Gift[] = [];
   const rows = source.openAt === -1 ? literalRows(body.selectStmt) : null;
   const all = new Dependencies();
   all.addColumns(source);
@@ -79,8 +144,16 @@ export function recordInsert(
     if (cells?.hasOther !== false) flow.write(to, value, null);
     values.set(name, value);
     givens.set(name, cells === null || cells.hasOther ? null : cells.given);
+    gifts.push({
+      column: name,
+      at: source.openAt === -1 ? at : -1,
+      how: howRowsGive(scope, rows, at),
+      notNull: false,
+      value,
+    });
   }
-  return { values, givens };
+  recordNewRows(analysis, relation, gifts);
+  return { values, givens, gifts };
 }
 
 /** Rows of an INSERT's VALUES, or the select lists of its SELECTs; null where a star hides which item is which. */
@@ -122,6 +195,17 @@ function cellsOf(
   return { given, hasOther };
 }
 
+/** What all rows together give to one column. */
+function howRowsGive(scope: Scope, rows: readonly (readonly unknown[])[] | null, at: number): Gift['how'] {
+  let how: Gift['how'] = 'nothing';
+  for (const row of rows ?? []) {
+    const own = howGiven(scope, row[at]);
+    if (own === 'computed') return own;
+    if (own === 'bare') how = own;
+  }
+  return rows === null ? 'computed' : how;
+}
+
 /**
  * ON CONFLICT: whether a row is there already, is answered by what happens.
  *
@@ -138,8 +222,8 @@ export function recordConflict(
   if (flow === null || Object.keys(conflict).length === 0) return;
   const infer = record(conflict.infer);
   const elements = list(infer.indexElems);
-  // A constraint's columns are not known here, nor which constraints DO NOTHING without a target meets.
-  if (elements.length === 0) {
+  // Without a list of columns it is about constraints that the INSERT has asked already, if the table is known.
+  if (elements.length === 0 && target.columns.openAt !== -1) {
     const all = new Dependencies();
     all.addColumns(target.columns);
     flow.probe('on_conflict', all.value());
@@ -170,16 +254,15 @@ export function recordConflictAssignment(
   value: Value,
   inserted: Inserted,
 ): void {
-  const fields = unwrap(target.val, 'ColumnRef')?.fields;
-  const parts = names(fields);
-  if (analysis.flow === null || parts.length !== 2 || parts[0] !== 'excluded' || list(fields).length !== 2) {
+  const excluded = excludedColumn(target.val);
+  if (analysis.flow === null || excluded === null) {
     recordAssignment(analysis, scope, relation, target, value);
     return;
   }
   const to = columnOf(analysis, relation, text(target.name));
-  const givens = inserted.givens.get(parts[1]) ?? null;
+  const givens = inserted.givens.get(excluded) ?? null;
   if (givens !== null) for (const given of givens) analysis.flow.write(to, constant, given);
-  else analysis.flow.write(to, inserted.values.has(parts[1]) ? (inserted.values.get(parts[1]) ?? opaque) : value, null);
+  else analysis.flow.write(to, inserted.values.has(excluded) ? (inserted.values.get(excluded) ?? opaque) : value, null);
 }
 
 /** Every output of a query goes to one place: a new table, a file. */

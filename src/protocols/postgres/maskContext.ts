@@ -8,6 +8,7 @@ import type { CopyOptions, MaskPlan, RowFormat, TextEncoding } from '../../maski
 import type { Services, TextMasker } from '../protocol.ts';
 import type { GivenToMasked, StatementUse } from './maskedUse.ts';
 import type { CatalogRows } from './catalogBuild.ts';
+import type { Doubt } from './catalogDoubted.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
 import type { AnalyzedStatement } from './facts.ts';
@@ -282,11 +283,12 @@ export class MaskContext {
    * What a statement that is about to be sent does with masked columns. `certain` false: no name of a user's object is
    * believed. `refresh`: the catalog must be read first.
    */
-  useOf(statement: AnalyzedStatement, certain: boolean): StatementUse | 'refresh' {
+  useOf(statement: AnalyzedStatement, certain: boolean, doubt: Doubt = 'any'): StatementUse | 'refresh' {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    if (!certain || this.#names.path === null) return this.#flows.doubtedUse(statement, index, this.#names.path);
-    return this.#flows.use(statement, index, this.#names.path, this.version);
+    const { path } = this.#names;
+    if (path === null || !certain) return this.#flows.doubtedUse(statement, index, path, path === null ? 'any' : doubt);
+    return this.#flows.use(statement, index, path, this.version);
   }
 
   /** The same behind a `SET search_path` to `setting` in one message with the statement. */

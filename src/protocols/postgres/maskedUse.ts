@@ -47,12 +47,12 @@ class UseGatherer {
     this.#stronger = stronger;
   }
 
-  probe({ sources, opaque, clause, equality }: FlowProbe): void {
+  probe({ sources, opaque, clause, equality, by }: FlowProbe): void {
     if (opaque) this.#unreadable.add(`what decides in ${clauseText(clause)} cannot be read`);
     for (const source of sources) {
       for (const { relation, column, unchanged } of this.#index.originsOf(source)) {
         const name = { schema: relation.schema, table: relation.name, column: column.name };
-        const probe = { column: name, clause, equality: equality && unchanged };
+        const probe: ColumnProbe = { column: name, clause, equality: equality && unchanged, by: by ?? undefined };
         this.#probes.set(`${column.key} ${clause} ${probe.equality}`, probe);
       }
     }

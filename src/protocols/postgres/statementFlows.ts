@@ -1,6 +1,6 @@
 /** Flows of statements, and what they mean under the masks in force, kept as long as names and masks stay the same. */
 import type { SearchPath } from './catalog.ts';
-import { doubtedCatalog } from './catalogDoubted.ts';
+import { type Doubt, doubtedCatalog } from './catalogDoubted.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import { flowOf } from './lineageFlow.ts';
 import type { Flow } from './lineageFlow.ts';
@@ -64,13 +64,23 @@ export class StatementFlows {
   }
 
   /** With no name of a user's object meaning anything for certain. */
-  doubtedFlow(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): Flow {
+  doubtedFlow(
+    statement: AnalyzedStatement,
+    index: ColumnMaskIndex,
+    path: SearchPath | null,
+    doubt: Doubt = 'any',
+  ): Flow {
     const builtinsFirst = path?.schemas[0] === 'pg_catalog';
-    return flowOf(statement.ast, doubtedCatalog(index.catalog, builtinsFirst), unknownPath, index.safe);
+    return flowOf(statement.ast, doubtedCatalog(index.catalog, builtinsFirst, doubt), unknownPath, index.safe);
   }
 
-  doubtedUse(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): StatementUse {
-    return statementUse(this.doubtedFlow(statement, index, path), index, this.#strongerMask);
+  doubtedUse(
+    statement: AnalyzedStatement,
+    index: ColumnMaskIndex,
+    path: SearchPath | null,
+    doubt: Doubt = 'any',
+  ): StatementUse {
+    return statementUse(this.doubtedFlow(statement, index, path, doubt), index, this.#strongerMask);
   }
 
   /** What the very text of the statement gives to masked columns. */

@@ -1,7 +1,7 @@
 /** One run of a statement, or of the statements of one simple query: from the decision to its result line in the audit. */
 import type { MaskPlan } from '../../masking/plan.ts';
 import type { AuditEntry } from '../protocol.ts';
-import { tagOf } from './ast.ts';
+import { record, tagOf, unwrap } from './ast.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { Shape } from './prepared.ts';
 
@@ -86,6 +86,22 @@ const keepsNames: ReadonlySet<string> = new Set([
   'ReindexStmt',
   'TruncateStmt',
 ]);
+
+/** Statements that make what has no rows yet, and shows none of others. */
+const additions: ReadonlySet<string> = new Set([
+  'CompositeTypeStmt',
+  'CreateEnumStmt',
+  'CreateSchemaStmt',
+  'CreateSeqStmt',
+  'CreateStmt',
+  'CreateTableAsStmt',
+]);
+
+/** Whether all that it changes is that there is another table, type or sequence: names go on to mean what they meant, or that. */
+export function addsTable({ ast, opaque }: AnalyzedStatement): boolean {
+  if (opaque.length > 0 || !additions.has(tagOf(ast))) return false;
+  return record(unwrap(ast, 'CreateSchemaStmt')).schemaElts === undefined;
+}
 
 /** Whether names or definitions may be others once it has run. */
 export function changesNames(statement: AnalyzedStatement): boolean {

@@ -4,6 +4,7 @@
  */
 import { i32 } from '../../bytes/bytes.ts';
 import type { ColumnName, Decision, MaskedUse } from '../../facts.ts';
+import type { Doubt } from './catalogDoubted.ts';
 import type { Conversation } from './conversation.ts';
 import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
 import type { AnalyzedStatement } from './facts.ts';
@@ -11,7 +12,7 @@ import { looksMasked } from './maskedUse.ts';
 import type { GivenToMasked } from './maskedUse.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { PreparedStatement } from './prepared.ts';
-import { changesNames } from './statementRun.ts';
+import { addsTable, changesNames } from './statementRun.ts';
 import type { BindMessage } from './wireFrontend.ts';
 import { nameKeyOfText, utf8Text } from './wireText.ts';
 
@@ -71,12 +72,14 @@ export class Verdicts {
     if (!masks.active || decision.outcome === 'block') return decision;
     const sure = masks.certainNow;
     let certain = sure;
+    let doubt: Doubt = sure ? 'new_tables' : 'any';
     let pathBehind: string | null = null;
     let uses: MaskedUse[] | null = null;
     for (const statement of running) {
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
-      const found = pathBehind === null ? masks.useOf(statement, certain) : masks.useBehind(statement, pathBehind);
+      const found =
+        pathBehind === null ? masks.useOf(statement, certain, doubt) : masks.useBehind(statement, pathBehind);
       if (found === 'refresh') return this.#readCatalog();
       if (found.use !== null) (uses ??= []).push(found.use);
       if (running.length === 1) break;
@@ -84,6 +87,8 @@ export class Verdicts {
       const path = certain ? pathSetBy(statement) : null;
       if (path !== null) pathBehind = path;
       else if (changesNames(statement) || changesPath(statement) || this.#takesBack(statement, pathBehind !== null)) {
+        // Behind a path that was set, a new table may hide another, and only its own name is sure.
+        if (pathBehind !== null || !addsTable(statement)) doubt = 'any';
         certain = false;
         pathBehind = null;
       }

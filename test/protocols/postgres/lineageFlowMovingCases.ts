@@ -71,9 +71,9 @@ insert into customers (id, name) values (1, 'x') on conflict (id) do update set 
 insert into customers (id, name) values (1, 'x') on conflict (lower(ssn)) do nothing
     => on_conflict~c.ssn [c.id < '1'] [c.name < 'x']
 insert into customers (id) values (1) on conflict do nothing
-    => on_conflict~c.email+c.email_lower+c.id+c.name+c.profile+c.ssn+c.tags [c.id < '1']
+    => [c.id < '1']
 insert into orders (id) values (1) on conflict on constraint orders_pkey do nothing
-    => on_conflict~o.customer_id+o.id+o.note+o.ship+o.total [o.id < '1']
+    => [o.id < '1']
 insert into nowhere (id) values (1) on conflict do nothing
     => on_conflict?
 insert into customers (id, name) select id, note from orders on conflict (id) do update set name = excluded.name

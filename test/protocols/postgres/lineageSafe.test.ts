@@ -258,7 +258,7 @@ describe('safe functions', () => {
   });
 
   it('count for nothing where names are doubted', () => {
-    const doubted = doubtedCatalog(catalog, true);
+    const doubted = doubtedCatalog(catalog, true, 'any');
     for (const sql of ['select shop.is_valid(ssn) from customers', 'select left(ssn, 2) from public.customers'])
       assert.match(render(sql, vouched, publicPath, doubted), /^masked/, sql);
   });
