@@ -163,7 +163,7 @@ A mask rule matches either \`columns\` (by origin) or \`values\` (by content, wh
 const uses = `## What else a statement does with masked columns
 
 A mask hides what a result shows. A statement can also learn a value without showing it (\`WHERE ssn LIKE '1%'\`, a join, \`ORDER BY\`,
-\`GROUP BY\`, an error that hangs on the value), or put it where no mask follows (\`CREATE TABLE scratch AS SELECT ssn ..\`, \`set_config\`).
+\`GROUP BY\`, an error that hangs on the value, a unique index that says that it is there already), or put it where no mask follows (\`CREATE TABLE scratch AS SELECT ssn ..\`, \`set_config\`).
 The gate finds both with the target's catalog, through views too, and **blocks them unless a rule lets them through**:
 
 \`\`\`yaml
@@ -189,6 +189,12 @@ rules:
   blocked, whatever the \`default\`. The strictest of these outcomes, and of what the other rules say, is that of the statement.
 - \`how: equality\` lets a user confirm a value that they know already, and nothing else: no ranges, no patterns, no functions
   around the column, no comparison with another column.
+- Writing is probing where a constraint compares what is stored (clause \`constraint\`): a unique index or an exclusion constraint
+  over the column tells whether the value written is there, and so does a foreign key that references it, from whatever table. A
+  literal or a parameter written into a plain unique column or foreign key counts as \`how: equality\`; what is computed, an index over
+  expressions and an exclusion constraint do not. A change of other columns probes the column where an index, a partial index or a
+  check has both, and so does deleting or renumbering a row of which a foreign key compares masked columns. NULL and defaults probe
+  nothing, nor does a column that no constraint asks.
 - A \`budget\` bounds guessing. It counts statements that run, not values: a list (\`email IN (..)\`) compares many at once. It is
   counted by user and rule, by each gate for itself, in memory: a reload of policies keeps it, a restart of the gate begins anew.
   A statement that is blocked is not counted. Several rules with a budget on one column add up.
@@ -213,13 +219,13 @@ const commands = `## Commands
 - \`./run policy explain --user alice --groups engineering --connection shop --label env=prod "SELECT ..."\` shows which rules decide
   and why, which columns are masked by which rule, and which rules on \`probes\`, \`copies\` and \`unreadable\` could come in. With the
   catalog of the target it shows what the gate would do: for each result column the columns that it comes from (through views),
-  whether they are passed through or computed with, and why it is shown or masked; which masked columns the statement probes or
-  copies, and the rules that judge it.
+  whether they are passed through or computed with, and why it is shown or masked; which masked columns the statement probes (in
+  which clause, by which constraint) or copies, and the rules that judge it.
 - \`./run policy catalog --config blastgate.yaml --connection shop > shop.catalog.json\` writes what explain needs of the target.
 
 The catalog comes from the target itself (\`--config blastgate.yaml\`, with the credential that the gate uses) or from such a file
 (\`--catalog shop.catalog.json\`), so that explain works without the target, in CI for instance. The file holds names and definitions (of
-views, functions, generated columns) and no data. \`--search-path\` is that of the session, \`"$user", public\` if not given. What a
+views, functions, generated columns, indexes, constraints) and no data. \`--search-path\` is that of the session, \`"$user", public\` if not given. What a
 session has changed before (its role, temporary tables, prepared statements) is not known to explain, nor what the server tells of
 the origin of a result column: where a column \`cannot be known\`, the gate may know better when the statement runs.
 

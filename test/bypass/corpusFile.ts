@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { keyedTwins } from './keyedTables.ts';
 
 const user = z.enum(['alice', 'bob', 'dana']);
 
@@ -169,6 +170,7 @@ export const twins: Readonly<Record<string, string>> = {
   customer_view: 'member_view',
   customers_pkey: 'members_pkey',
   customers_email_idx: 'members_email_idx',
+  ...keyedTwins,
 };
 export const twinCanaries: Readonly<Record<string, string>> = {
   Zq7k: 'Ha2n',

@@ -7,6 +7,7 @@ import type { Secrets } from './leaks.ts';
 import { canaries, openLab, send } from './lab.ts';
 import type { Lab } from './lab.ts';
 import { twinCanaries } from './corpusFile.ts';
+import { keyedTables, plantKeyedTables } from './keyedTables.ts';
 import { bind, execute, parse, sync, valuesOf } from '../support/rawPostgres.ts';
 
 export interface CorpusLab extends Lab {
@@ -138,13 +139,25 @@ begin
   perform lo_unlink(oid) from pg_largeobject_metadata;
 end $reset$`;
 
-const kept = ['customers', 'payments', 'members', 'receipts', 'orders', 'order_items', 'products', 'victim', 'scratch'];
+const kept = [
+  'customers',
+  'payments',
+  'members',
+  'receipts',
+  'orders',
+  'order_items',
+  'products',
+  'victim',
+  'scratch',
+  ...keyedTables,
+];
 
 export async function openCorpusLab(): Promise<CorpusLab> {
   const lab = await openLab();
   try {
     const { direct } = lab;
     await direct.query(`${plantTypes};\n${plantTwins}`);
+    await direct.query(plantKeyedTables(canaries.ssn, twinCanaries[canaries.ssn]));
     await direct.query(breakable.map(({ sql }) => sql).join(';'));
     // Sessions that are on their way out may hold locks for a moment; reset waits for them, but not for ever.
     await direct.query("set lock_timeout = '5s'");

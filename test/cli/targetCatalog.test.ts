@@ -27,6 +27,8 @@ rules:
 const schema = `
 CREATE SCHEMA checks;
 CREATE TABLE customers (id int PRIMARY KEY, ssn text, email text, low text GENERATED ALWAYS AS (lower(email)) STORED);
+CREATE UNIQUE INDEX ON customers (ssn);
+CREATE UNIQUE INDEX ON customers (email);
 CREATE VIEW contacts AS SELECT id, ssn AS number, upper(email) AS mail FROM customers;
 CREATE VIEW checks.people AS SELECT number FROM public.contacts;
 CREATE FUNCTION checks.is_valid(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN $1 ~ ''^[0-9-]+$''; END';
@@ -128,7 +130,11 @@ const cases: readonly (readonly [sql: string, expected: readonly string[], ...op
   ['select id from customers where email = $1', ['id pass passed customers.id', 'probe allow', 'allow']],
   ['select id from contacts order by mail', ['id pass passed customers.id<contacts.id', 'probe block', 'block']],
   ['create table t as select ssn from customers', ['copy block', 'block']],
-  ["update customers set email = '[redacted]'", ['block']],
+  ["insert into customers (id, email) values (2, 'grace@example.com')", ['probe allow', 'allow']],
+  ['insert into customers (id, ssn) values (2, $1)', ['probe block', 'block']],
+  ['create table t (x int); insert into t values (1)', ['allow']],
+  ['create view v as select ssn from customers; insert into v values (1)', ['unreadable block', 'block']],
+  ["update customers set email = '[redacted]'", ['probe allow', 'block']],
   ['prepare q as select ssn from customers; execute q', ['ssn mask passed customers.ssn', 'allow']],
   ['execute q', ['mask unknown', 'allow']],
 ];
@@ -151,6 +157,13 @@ describe('policy explain with a catalog', () => {
     await writeFile(snapshotFile(), text);
     for (const [statement, wanted, ...options] of cases)
       assert.deepEqual(await explained(statement, ['--catalog', snapshotFile()], ...options), wanted, statement);
+  });
+
+  it('says which constraint tells', async () => {
+    const { text } = await run(...who, ...fromTarget(), 'update customers set ssn = $1, email = lower($2)');
+    const ssn = 'probes public.customers.ssn in constraint (the unique index customers_ssn_idx), by equality -> block';
+    const email = 'probes public.customers.email in constraint (the unique index customers_email_idx) -> block';
+    assert.ok(text.includes(ssn) && text.includes(email), text);
   });
 
   it('that cannot be had', async () => {

@@ -17,6 +17,12 @@ function probe(text: string): ColumnProbe {
   return { column: column(words[0]), clause: words.at(-1) ?? '', equality: words.length === 3 };
 }
 
+/** A probe by a constraint. */
+function constraintProbe(tells: 'written' | 'stored', what: string, equality = false): MaskedUse {
+  const one: ColumnProbe = { column: column('public.customers.email'), clause: 'constraint', equality };
+  return { probes: [{ ...one, by: { what, tells } }], copies: [], unreadable: [] };
+}
+
 /** `public.t.c > words for a person`. */
 function copy(text: string): ColumnCopy {
   const [name, to] = text.split(' > ');
@@ -245,6 +251,36 @@ describe('what a client is told', () => {
       [lookup],
       uses(['public.customers.email where']),
       'customers.email is masked, and WHERE would reveal it: compare it only by = with a parameter or a literal (rule p/lookup)',
+    ],
+    [
+      'a value that is written where an index tells',
+      [],
+      constraintProbe('written', 'the unique index customers_email_idx', true),
+      'customers.email is masked, and the unique index customers_email_idx would tell whether the value written is there: leave the column out, or ask for a policy rule on `probes`',
+    ],
+    [
+      'a value of which a check tells',
+      [],
+      constraintProbe('stored', 'the check adults'),
+      'customers.email is masked, and the check adults would tell of the values that are there: use other columns there, or ask for a policy rule on `probes`',
+    ],
+    [
+      'a constraint of which nothing is known',
+      [],
+      uses(['public.customers.email constraint']),
+      'customers.email is masked, and a constraint would reveal it: use other columns there, or ask for a policy rule on `probes`',
+    ],
+    [
+      'a value that may be written, but not computed',
+      [lookup],
+      constraintProbe('written', 'the unique index customers_email_idx'),
+      'customers.email is masked, and the unique index customers_email_idx would tell whether the value written is there: write only a parameter or a literal there (rule p/lookup)',
+    ],
+    [
+      'a column that is compared although another one is written',
+      [lookup],
+      constraintProbe('stored', 'the unique index pairs'),
+      'customers.email is masked, and the unique index pairs would tell of the values that are there: leave the other columns as they are (rule p/lookup)',
     ],
     [
       'a copy',

@@ -2,7 +2,7 @@
  * A snapshot of what the gate must know of a target's schema: an immutable value with a version number.
  *
  * It turns the OIDs of RowDescription into names, resolves names as the server would, and carries the definitions
- * (views, SQL functions, generated columns) through which values travel. It is built from the rows of the queries in
+ * (views, SQL functions, generated columns) through which values travel, and the constraints that compare them. It is built from the rows of the queries in
  * catalogQueries.ts by buildCatalog in catalogBuild.ts.
  */
 import type { Constraint, ForeignKey } from './catalogConstraints.ts';

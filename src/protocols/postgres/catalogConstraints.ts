@@ -45,7 +45,15 @@ export interface CheckConstraint extends Named {
   readonly expression: string | null;
 }
 
-export type Constraint = IndexConstraint | ForeignKey | CheckConstraint;
+/** By which rows are put into partitions. */
+export interface PartitionKey extends Named {
+  readonly kind: 'partition_key';
+  readonly columns: readonly number[];
+  /** '': none. */
+  readonly expressions: string;
+}
+
+export type Constraint = IndexConstraint | ForeignKey | CheckConstraint | PartitionKey;
 
 export interface Constraints {
   /** By the table that has them. */
@@ -82,18 +90,20 @@ function indexOf(row: CatalogRow): IndexConstraint | null {
     relation: Number(relation),
     primary: primary === 't',
     columns: columns.filter((attnum) => attnum > 0),
-    plain: plain === 't',
+    plain: plain === 't' && exclusion !== 't',
     expressions,
     predicate,
   };
 }
 
-function constraintOf(row: CatalogRow): ForeignKey | CheckConstraint | null {
+function constraintOf(row: CatalogRow): ForeignKey | CheckConstraint | PartitionKey | null {
   const [relation, name, type, keys, references, referencedKeys, onDelete, onUpdate, expression] = row;
   if (!relation || !name) return null;
   const named = { name, relation: Number(relation) };
   if (type === 'c') return { ...named, kind: 'check', expression };
   const [columns, referenced] = [numbers(keys), numbers(referencedKeys)];
+  if (type === 'k' && columns !== null)
+    return { ...named, kind: 'partition_key', columns: columns.filter((at) => at > 0), expressions: expression ?? '' };
   if (columns === null || referenced === null || columns.length !== referenced.length || !references) return null;
   return {
     ...named,

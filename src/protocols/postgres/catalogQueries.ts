@@ -150,7 +150,7 @@ function definition(node: string): string {
 const indexesSql = `SELECT x.indrelid, c.relname, x.indisexclusion, x.indisprimary,
   (SELECT pg_catalog.array_to_json(pg_catalog.array_agg(x.indkey[i] ORDER BY i))::text
     FROM pg_catalog.generate_series(0, x.indnkeyatts - 1) i),
-  NOT x.indisexclusion AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, x.indnkeyatts - 1) i
+  NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, x.indnkeyatts - 1) i
     JOIN pg_catalog.pg_opclass o ON o.oid = x.indclass[i]
     JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[i]
     WHERE NOT o.opcdefault OR a.attcollation <> x.indcollation[i]),
@@ -159,8 +159,12 @@ FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 WHERE x.indrelid >= ${firstUserOid} AND (x.indisunique OR x.indisexclusion)
   AND c.relnamespace <> 'pg_toast'::pg_catalog.regnamespace ${limit}`;
 
+/** With the keys by which rows are put into partitions, which cannot be changed. */
 const constraintsSql = `SELECT k.conrelid, k.conname, k.contype, pg_catalog.array_to_json(k.conkey)::text,
   k.confrelid, pg_catalog.array_to_json(k.confkey)::text, k.confdeltype, k.confupdtype,
   CASE WHEN k.contype = 'c' AND pg_catalog.length(pg_catalog.pg_get_expr(k.conbin, k.conrelid)) <= ${definitionCharactersMax}
     THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END
-FROM pg_catalog.pg_constraint k WHERE k.conrelid >= ${firstUserOid} AND k.contype IN ('c','f') ${limit}`;
+FROM pg_catalog.pg_constraint k WHERE k.conrelid >= ${firstUserOid} AND k.contype IN ('c','f')
+UNION ALL SELECT p.partrelid, 'partition key', 'k', pg_catalog.array_to_json(p.partattrs::pg_catalog.int2[])::text,
+  0, NULL, NULL, NULL, pg_catalog.pg_get_expr(p.partexprs, p.partrelid)
+FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid >= ${firstUserOid} ${limit}`;

@@ -7,7 +7,8 @@
 import { type AstRecord, list, names, record, tagOf, text } from './ast.ts';
 import { evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
-import { type Gift, recordChangedRows, recordNewRows, recordRemovedRows } from './lineageFlowConstraints.ts';
+import { recordChangedRows, recordNewRows, recordRemovedRows } from './lineageFlowConstraints.ts';
+import type { Gift } from './lineageFlowTargets.ts';
 import {
   type Inserted,
   giftOf,

@@ -5,8 +5,7 @@
  * columns of the relations that the statement names: those of views are resolved further by whoever knows the masks.
  * What cannot be decided is opaque, and past the limits everything is.
  *
- * Out of its sight: triggers, rules, row security and column defaults that exist already; arithmetic that overflows;
- * errors of a plain INSERT against a unique index, which shows as a write of a given value to that column.
+ * Out of its sight: triggers, rules, row security and column defaults that exist already; arithmetic that overflows.
  */
 import { tagOf } from './ast.ts';
 import type { Catalog, SearchPath } from './catalog.ts';

@@ -8,8 +8,8 @@
  *
  * Rows of a partition tree are met by the constraints of every partition, and those of a view by the tables behind it.
  */
-import { type AstRecord, text } from './ast.ts';
-import type { Column, Relation } from './catalog.ts';
+import type { AstRecord } from './ast.ts';
+import { type Column, type Relation, keyAttnum, keyRelation } from './catalog.ts';
 import {
   type CheckConstraint,
   type ForeignKey,
@@ -17,25 +17,19 @@ import {
   type NamedColumns,
   columnsOfExpression,
 } from './catalogConstraints.ts';
-import { keyAttnum, keyRelation } from './catalog.ts';
 import { definedAs } from './lineageDefinitions.ts';
 import type { FlowConstraint } from './lineageFlowRecorder.ts';
+import {
+  type Gift,
+  columnsGiven,
+  namesOf,
+  tablesBehind,
+  targetsOf,
+  throughView,
+  withDescendants,
+} from './lineageFlowTargets.ts';
 import { type Analysis, spend } from './lineageScope.ts';
-import { type Value, columnValue, constant, opaque } from './lineageValue.ts';
-
-/**
- * What a statement gives to one column, in all its rows. `nothing`: NULL or the column's default. `bare`: besides, literals and
- * parameters of the client's. `computed`: anything else.
- */
-export interface Gift {
-  /** '': not known, and it is the column at `at`, or where that is -1 any column. */
-  readonly column: string;
-  readonly at: number;
-  readonly how: 'nothing' | 'bare' | 'computed';
-  /** Surely not NULL in any row. */
-  readonly notNull: boolean;
-  readonly value: Value;
-}
+import { columnValue, constant } from './lineageValue.ts';
 
 /** The rows of one relation that a statement writes. */
 interface Rows {
@@ -44,12 +38,9 @@ interface Rows {
   readonly gifts: ReadonlyMap<string, Gift>;
   /** They were there before, with values in the columns that are not written. */
   readonly stored: boolean;
+  /** They may go to another partition, whose constraints ask all columns. */
+  readonly moving: boolean;
 }
-
-/** Views over views deeper than this cannot be written through here. */
-const viewsMax = 100;
-/** Partitions, or tables that rows go on to by ON DELETE CASCADE. */
-const relationsMax = 10_000;
 
 /** Rows of INSERT, COPY FROM or MERGE; `relation` is the RangeVar struct of their target. */
 export function recordNewRows(analysis: Analysis, relation: AstRecord, gifts: readonly Gift[]): void {
@@ -65,7 +56,7 @@ export function recordChangedRows(analysis: Analysis, relation: AstRecord, gifts
 export function recordRemovedRows(analysis: Analysis, relation: AstRecord): void {
   if (analysis.flow?.writing !== true) return;
   const seen = new Set<Relation>();
-  for (const target of targetsOf(analysis, relation))
+  for (const target of targetsOf(analysis, relation, true))
     for (const table of tablesBehind(analysis, target, 0)) removeRows(analysis, table, seen);
 }
 
@@ -76,111 +67,50 @@ export function recordRemovedRows(analysis: Analysis, relation: AstRecord): void
  * @param keys its columns; empty: its primary key.
  */
 export function recordNewForeignKey(analysis: Analysis, relation: AstRecord, keys: readonly string[]): void {
-  for (const target of targetsOf(analysis, relation)) {
+  for (const target of targetsOf(analysis, relation, false)) {
     const primary = analysis.catalog.constraintsOf(target.oid).find((one) => one.kind === 'unique' && one.primary);
     const named = keys.length > 0 ? keys : primary?.kind === 'unique' ? namesOf(target, primary.columns) : [];
     for (const name of named) probeStored(analysis, target, name, 'a foreign key');
   }
 }
 
-/** What the name may mean. Where it may mean something that is not known, anything may be asked. */
-function targetsOf(analysis: Analysis, relation: AstRecord, asks = false): readonly Relation[] {
-  const { catalog, path } = analysis;
-  const [schema, name] = [text(relation.schemaname) || null, text(relation.relname)];
-  const known = catalog.resolve(schema, name, path);
-  if (known !== undefined) return [known];
-  if (asks && catalog.doubt === 'any') analysis.flow?.probe('constraint', opaque);
-  return catalog.relationsNamed(schema, name);
-}
-
 function recordRows(analysis: Analysis, relation: AstRecord, gifts: readonly Gift[], stored: boolean): void {
   if (analysis.flow?.writing !== true || gifts.length === 0) return;
-  const asks = gifts.some(({ how }) => how !== 'nothing');
+  const asks = stored || gifts.some(({ how }) => how !== 'nothing');
   for (const target of targetsOf(analysis, relation, asks)) {
     const given = new Map<string, Gift>();
     for (const gift of gifts) for (const name of columnsGiven(gift, target)) given.set(name, gift);
-    writeRows({ analysis, relation: target, gifts: given, stored }, 0);
+    writeRows({ analysis, relation: target, gifts: given, stored, moving: false }, 0);
   }
-}
-
-function columnsGiven({ column, at }: Gift, target: Relation): readonly string[] {
-  if (column !== '') return [column];
-  return (at === -1 ? target.columns : target.columns.slice(at, at + 1)).map(({ name }) => name);
 }
 
 function writeRows(rows: Rows, depth: number): void {
   const { analysis, relation } = rows;
   if (relation.kind === 'v') {
-    for (const behind of throughView(rows, depth)) writeRows(behind, depth + 1);
+    for (const [behind, gifts] of throughView(analysis, relation, rows.gifts, depth))
+      writeRows({ ...rows, relation: behind, gifts }, depth + 1);
     return;
   }
   // A partitioned table hands its new rows on; of those that are there, some may be in any descendant.
   const members = rows.stored || relation.kind === 'p' ? withDescendants(analysis, relation) : [relation];
-  for (const member of members) askConstraints({ ...rows, relation: member });
+  const moving = rows.stored && [...members].some((member) => movesRows({ ...rows, relation: member }));
+  for (const member of members) askConstraints({ ...rows, relation: member, moving });
 }
 
-/** The same rows, as rows of the tables that a view shows. */
-function throughView(rows: Rows, depth: number): readonly Rows[] {
+/** Whether a key of partitions is written; that there is no partition for a row, tells of the rest of the key. */
+function movesRows(rows: Rows): boolean {
   const { analysis, relation } = rows;
-  const gifts = new Map<Relation, Map<string, Gift>>();
-  for (const column of relation.columns) {
-    const gift = rows.gifts.get(column.name);
-    if (gift === undefined) continue;
-    const base = baseOf(analysis, relation, column);
-    if (base === null || depth > viewsMax) {
-      // What is computed cannot be written; what is not known may be anything.
-      if (depth > viewsMax || isUnknown(analysis, relation, column)) analysis.flow?.probe('constraint', opaque);
-      continue;
-    }
-    let of = gifts.get(base.relation);
-    if (of === undefined) gifts.set(base.relation, (of = new Map()));
-    of.set(base.column.name, gift);
+  let moves = false;
+  for (const key of analysis.catalog.constraintsOf(relation.oid)) {
+    if (key.kind !== 'partition_key') continue;
+    const { asked, tested } = columnsOfExpression(analysis.catalog.parse, relation, key, key.expressions);
+    const names = [...namesOf(relation, key.columns), ...asked];
+    if (!isTouched(rows, [...names, ...tested])) continue;
+    moves = true;
+    for (const name of names)
+      if (howGiven(rows, name) === null) probeStored(analysis, relation, name, 'the bounds of its partitions');
   }
-  return [...gifts].map(([table, given]) => ({ ...rows, relation: table, gifts: given }));
-}
-
-interface Base {
-  readonly relation: Relation;
-  readonly column: Column;
-}
-
-/** The column that a view's column is, unchanged; null: it is computed or not known. */
-function baseOf({ catalog, safe }: Analysis, view: Relation, column: Column): Base | null {
-  const origin = definedAs(catalog, view, column, safe);
-  if (origin === null || origin === 'unknown' || origin.kind !== 'column' || origin.sources.size !== 1) return null;
-  const [key] = origin.sources;
-  const relation = catalog.relation(keyRelation(key));
-  const base = catalog.column(keyRelation(key), keyAttnum(key));
-  return relation === undefined || base === undefined ? null : { relation, column: base };
-}
-
-function isUnknown({ catalog, safe }: Analysis, view: Relation, column: Column): boolean {
-  const origin = definedAs(catalog, view, column, safe);
-  return origin === 'unknown' || (origin !== null && origin.kind === 'opaque');
-}
-
-/** The tables whose rows a relation shows as they are: itself, or those behind a view. */
-function tablesBehind(analysis: Analysis, relation: Relation, depth: number): ReadonlySet<Relation> {
-  if (relation.kind !== 'v') return new Set([relation]);
-  const found = new Set<Relation>();
-  if (depth > viewsMax) return found;
-  for (const column of relation.columns) {
-    const base = baseOf(analysis, relation, column);
-    if (base === null || found.has(base.relation)) continue;
-    for (const table of tablesBehind(analysis, base.relation, depth + 1)) found.add(table);
-  }
-  return found;
-}
-
-function withDescendants({ catalog }: Analysis, relation: Relation): ReadonlySet<Relation> {
-  const members = new Set([relation]);
-  for (const member of members) {
-    for (const oid of member.children) {
-      const child = catalog.relation(oid);
-      if (child !== undefined && members.size < relationsMax) members.add(child);
-    }
-  }
-  return members;
+  return moves;
 }
 
 function askConstraints(rows: Rows): void {
@@ -198,6 +128,8 @@ function askConstraints(rows: Rows): void {
         break;
       case 'foreign_key':
         askForeignKey(rows, constraint);
+        break;
+      case 'partition_key':
         break;
     }
   }
@@ -247,7 +179,7 @@ function askCheck(rows: Rows, check: CheckConstraint): void {
   const { analysis, relation } = rows;
   const { asked, tested } = columnsOfExpression(analysis.catalog.parse, relation, check, check.expression);
   const columns = [...asked];
-  if (![...columns, ...tested].some((name) => howGiven(rows, name) !== null)) return;
+  if (!rows.moving && ![...columns, ...tested].some((name) => howGiven(rows, name) !== null)) return;
   const what = `the check ${check.name}`;
   if (rows.stored)
     for (const name of columns) if (howGiven(rows, name) === null) probeStored(analysis, relation, name, what);
@@ -286,7 +218,7 @@ function askReferencing(rows: Rows, seen: Set<Relation>): void {
 
 function removeRows(analysis: Analysis, relation: Relation, seen: Set<Relation>): void {
   for (const member of withDescendants(analysis, relation)) {
-    if (seen.has(member) || seen.size > relationsMax) continue;
+    if (seen.has(member)) continue;
     seen.add(member);
     for (const key of analysis.catalog.referencing(member.oid)) {
       spend(analysis, 1);
@@ -301,17 +233,17 @@ function removeRows(analysis: Analysis, relation: Relation, seen: Set<Relation>)
 
 /** Rows that reference others take what becomes of these: NULL, a default, or another key. */
 function changeKeys(analysis: Analysis, relation: Relation, key: ForeignKey, seen: Set<Relation>): void {
-  if (seen.has(relation) || seen.size > relationsMax) return;
+  if (seen.has(relation)) return;
   seen.add(relation);
   const names = namesOf(relation, key.columns);
   const gifts = new Map(
     names.map((column): [string, Gift] => [column, { column, at: 0, how: 'nothing', notNull: false, value: constant }]),
   );
-  const rows: Rows = { analysis, relation, gifts, stored: true };
+  const rows: Rows = { analysis, relation, gifts, stored: true, moving: false };
   for (const constraint of analysis.catalog.constraintsOf(relation.oid)) {
     spend(analysis, 1);
     if (constraint.kind === 'check') askCheck(rows, constraint);
-    else if (constraint.kind !== 'foreign_key') askIndex(rows, constraint);
+    if (constraint.kind === 'unique' || constraint.kind === 'exclusion') askIndex(rows, constraint);
   }
   askReferencing(rows, seen);
 }
@@ -357,6 +289,7 @@ function followsGiven(
 
 /** A new row asks by what is given to it; a stored one also by what is taken from it. */
 function isTouched(rows: Rows, names: readonly string[]): boolean {
+  if (rows.moving) return true;
   return names.some((name) => {
     const how = howGiven(rows, name);
     return how !== null && (rows.stored || how !== 'nothing');
@@ -379,9 +312,4 @@ function probeStored(analysis: Analysis, relation: Relation, name: string, what:
 function probe(analysis: Analysis, relation: Relation, name: string, by: FlowConstraint, equality: boolean): void {
   const column = relation.byName.get(name);
   if (column !== undefined) analysis.flow?.probe('constraint', columnValue(column.key, column.typeOid), equality, by);
-}
-
-/** Names of columns; a number without a column is left out, as it can only be newer than the snapshot. */
-function namesOf(relation: Relation, columns: readonly number[]): string[] {
-  return columns.flatMap((attnum) => relation.columns.find((column) => column.attnum === attnum)?.name ?? []);
 }

@@ -233,7 +233,9 @@ function recordDefault(analysis: Analysis, scope: Scope, relation: AstRecord, na
 function recordColumn(analysis: Analysis, scope: Scope, relation: AstRecord, column: AstRecord): void {
   for (const item of list(column.constraints)) {
     const constraint = record(record(item).Constraint);
-    // Uniqueness and keys of a new column ask its own default only.
+    // Uniqueness of a new column asks its own default only.
+    if (constraint.contype === 'CONSTR_FOREIGN')
+      recordNewForeignKey(analysis, record(constraint.pktable), names(constraint.pk_attrs));
     if (constraint.contype === 'CONSTR_CHECK')
       lateBound(analysis, (later) => recordCondition(later, withNewColumn(scope), constraint.raw_expr, 'constraint'));
     if (constraint.contype === 'CONSTR_DEFAULT')

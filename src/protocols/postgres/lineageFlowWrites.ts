@@ -6,7 +6,8 @@
  */
 import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.ts';
 import { evaluate } from './lineageExpressions.ts';
-import { type Gift, recordNewRows } from './lineageFlowConstraints.ts';
+import { recordNewRows } from './lineageFlowConstraints.ts';
+import type { Gift } from './lineageFlowTargets.ts';
 import { givenOf, recordCondition } from './lineageFlowConditions.ts';
 import type { FlowDestination, Given } from './lineageFlowRecorder.ts';
 import type { Analysis, FromElement, Scope } from './lineageScope.ts';
@@ -54,7 +55,7 @@ export function giftOf(
   const excluded = inserted === null ? null : excludedColumn(node);
   if (excluded !== null) {
     const given = inserted?.gifts.find(({ column }) => column === excluded);
-    return { ...gift, how: 'nothing', notNull: false, ...given, column: gift.column };
+    return { how: 'nothing', notNull: false, value: constant, ...given, column: gift.column, at: -1 };
   }
   if (
     tagOf(node) === 'ColumnRef' &&

@@ -48,7 +48,12 @@ class UseGatherer {
   }
 
   probe({ sources, opaque, clause, equality, by }: FlowProbe): void {
-    if (opaque) this.#unreadable.add(`what decides in ${clauseText(clause)} cannot be read`);
+    if (opaque)
+      this.#unreadable.add(
+        clause === 'constraint'
+          ? 'what constraints would ask cannot be read'
+          : `what decides in ${clauseText(clause)} cannot be read`,
+      );
     for (const source of sources) {
       for (const { relation, column, unchanged } of this.#index.originsOf(source)) {
         const name = { schema: relation.schema, table: relation.name, column: column.name };
