@@ -26,6 +26,7 @@ import {
   tablesBehind,
   targetsOf,
   throughView,
+  wholeTable,
   withDescendants,
 } from './lineageFlowTargets.ts';
 import { type Analysis, spend } from './lineageScope.ts';
@@ -58,6 +59,18 @@ export function recordRemovedRows(analysis: Analysis, relation: AstRecord): void
   const seen = new Set<Relation>();
   for (const target of targetsOf(analysis, relation, true))
     for (const table of tablesBehind(analysis, target, 0)) removeRows(analysis, table, seen);
+}
+
+/** A partition that is made or attached now: rows that are in the default partition must not belong to it. */
+export function recordNewPartition(analysis: Analysis, parent: AstRecord): void {
+  for (const target of targetsOf(analysis, parent, false)) {
+    for (const key of analysis.catalog.constraintsOf(target.oid)) {
+      if (key.kind !== 'partition_key') continue;
+      const { asked } = columnsOfExpression(analysis.catalog.parse, target, key, key.expressions);
+      for (const name of [...namesOf(target, key.columns), ...asked])
+        probeStored(analysis, target, name, 'the default partition');
+    }
+  }
 }
 
 /**
@@ -310,6 +323,7 @@ function probeStored(analysis: Analysis, relation: Relation, name: string, what:
 }
 
 function probe(analysis: Analysis, relation: Relation, name: string, by: FlowConstraint, equality: boolean): void {
-  const column = relation.byName.get(name);
+  // A value in a partition is one of the whole table's, under the same masks: one probe is enough for thousands of them.
+  const column = wholeTable(analysis, relation).byName.get(name) ?? relation.byName.get(name);
   if (column !== undefined) analysis.flow?.probe('constraint', columnValue(column.key, column.typeOid), equality, by);
 }

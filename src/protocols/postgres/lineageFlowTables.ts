@@ -8,7 +8,7 @@ import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.
 import type { Catalog, PgFunction } from './catalog.ts';
 import { evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
-import { recordNewForeignKey } from './lineageFlowConstraints.ts';
+import { recordNewForeignKey, recordNewPartition } from './lineageFlowConstraints.ts';
 import type { FlowDestination } from './lineageFlowRecorder.ts';
 import { columnOf } from './lineageFlowWrites.ts';
 import { targetElement } from './lineageFrom.ts';
@@ -108,6 +108,7 @@ function recordCommand(analysis: Analysis, outer: Scope, scope: Scope, relation:
       return;
     }
     case 'AT_AttachPartition':
+      recordNewPartition(analysis, relation);
       // Every row must be within the bounds.
       analysis.flow?.probe('constraint', allOf(analysis, record(record(record(command.def).PartitionCmd).name)));
       return;
@@ -162,6 +163,8 @@ function recordNewTable(analysis: Analysis, outer: Scope, body: AstRecord): void
   }
   // Bounds are worked out now, and shown by the catalog from then on.
   const bound = record(body.partbound);
+  if (body.partbound !== undefined)
+    for (const parent of list(body.inhRelations)) recordNewPartition(analysis, record(unwrap(parent, 'RangeVar')));
   for (const node of [bound.listdatums, bound.lowerdatums, bound.upperdatums].flatMap(list)) {
     // MINVALUE and MAXVALUE stand there as names.
     if (tagOf(node) !== 'ColumnRef')

@@ -24,6 +24,8 @@ export interface Gift {
 
 /** Views over views deeper than this cannot be written through here. */
 const viewsMax = 100;
+/** Levels of partitions of partitions. */
+const partitionsMax = 100;
 
 /** What the name may mean. Where it may mean something that is not known, anything may be asked. */
 export function targetsOf(analysis: Analysis, relation: AstRecord, asks: boolean): readonly Relation[] {
@@ -99,6 +101,17 @@ export function tablesBehind(analysis: Analysis, relation: Relation, depth: numb
     for (const table of tablesBehind(analysis, base.relation, depth + 1)) found.add(table);
   }
   return found;
+}
+
+/** The partitioned table that a partition belongs to; else the relation itself. */
+export function wholeTable({ catalog }: Analysis, relation: Relation): Relation {
+  let whole = relation;
+  for (let depth = 0; depth < partitionsMax && whole.parents.length === 1; depth++) {
+    const parent = catalog.relation(whole.parents[0]);
+    if (parent?.kind !== 'p') break;
+    whole = parent;
+  }
+  return whole;
 }
 
 export function withDescendants(analysis: Analysis, relation: Relation): ReadonlySet<Relation> {

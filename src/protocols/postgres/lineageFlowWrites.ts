@@ -57,16 +57,20 @@ export function giftOf(
     const given = inserted?.gifts.find(({ column }) => column === excluded);
     return { how: 'nothing', notNull: false, value: constant, ...given, column: gift.column, at: -1 };
   }
-  if (
-    tagOf(node) === 'ColumnRef' &&
-    value.kind === 'column' &&
-    value.sources.size === 1 &&
-    scope.elements.length === 1
-  ) {
+  if (value.kind === 'column' && value.sources.size === 1 && isOfTarget(scope, relation, node)) {
     const own = columnOf(analysis, relation, gift.column);
     if (own.kind === 'column' && value.sources.has(own.key)) return null;
   }
   return { ...gift, how: howGiven(scope, node), notNull: isNotNull(scope, node) };
+}
+
+/** A reference to a column that can only be the target's own. */
+function isOfTarget(scope: Scope, relation: AstRecord, node: unknown): boolean {
+  const fields = unwrap(node, 'ColumnRef')?.fields;
+  const parts = names(fields);
+  if (parts.length !== list(fields).length || parts.length > 2) return false;
+  const name = text(record(relation.alias).aliasname) || text(relation.relname);
+  return parts.length === 2 ? parts[0] === name : scope.elements.length === 1;
 }
 
 /** The expression that a SET gives to one column; null: a part of what a sub-select gives. */
