@@ -7,7 +7,7 @@
 import type { Statement } from '../../facts.ts';
 import { type AstRecord, isRecord, list, record, stringNode, tagOf, text, unwrap } from './ast.ts';
 import { type CopyStatement, readCopy } from './copyStatement.ts';
-import { FactsCollector, type SettingChange, TreeTooDeep } from './factsCollect.ts';
+import { FactsCollector, type Lookups, lookupsMax, type SettingChange, TreeTooDeep } from './factsCollect.ts';
 import { walkStatement } from './factsCommands.ts';
 import { walkModify } from './factsModify.ts';
 import {
@@ -99,8 +99,10 @@ function analyzeParsed(parsed: ParsedText | { fault: ParseFault }, length: numbe
   if ('fault' in parsed) return parsed;
   try {
     let literalFree = true;
+    const lookups: Lookups = { left: lookupsMax };
     const statements = parsed.statements.map((one) => {
-      const [statement, free] = analyzeStatement({ text: one.text, fingerprint: fingerprint(one.text) }, one.ast);
+      const outer = { text: one.text, fingerprint: fingerprint(one.text), lookups };
+      const [statement, free] = analyzeStatement(outer, one.ast);
       literalFree &&= free;
       return statement;
     });
@@ -109,7 +111,8 @@ function analyzeParsed(parsed: ParsedText | { fault: ParseFault }, length: numbe
   } catch (error) {
     // RangeError: the caller left too little stack. Any other error is a bug and goes up.
     if (!(error instanceof TreeTooDeep) && !(error instanceof RangeError)) throw error;
-    return { fault: { code: 'BG_STATEMENT_TOO_LARGE', detail: 'nested too deeply to be analysed' } };
+    const detail = error instanceof TreeTooDeep ? error.message : 'nested too deeply to be analysed';
+    return { fault: { code: 'BG_STATEMENT_TOO_LARGE', detail } };
   }
 }
 
@@ -121,12 +124,13 @@ function fingerprint(sql: string): string {
 interface Outer {
   readonly text: string;
   readonly fingerprint: string;
+  readonly lookups: Lookups;
 }
 
 function analyzeStatement(outer: Outer, ast: AstRecord): [AnalyzedStatement, boolean] {
   const tag = tagOf(ast);
   const body = record(ast[tag]);
-  const facts = collect(ast, 0);
+  const facts = collect(ast, 0, outer.lookups);
   const kinds = [...facts.kinds];
   const statement: AnalyzedStatement = {
     text: outer.text,
@@ -152,14 +156,15 @@ function analyzeStatement(outer: Outer, ast: AstRecord): [AnalyzedStatement, boo
 }
 
 /** Facts of a tree, and of the SQL that stands in its literals. */
-function collect(ast: AstRecord, dynamicDepth: number): FactsCollector {
-  const facts: FactsCollector = new FactsCollector((inner) => {
+function collect(ast: AstRecord, dynamicDepth: number, lookups: Lookups): FactsCollector {
+  const walkText = (inner: string): boolean => {
     if (dynamicDepth >= dynamicDepthMax) throw new TreeTooDeep();
     const parsed = parseSql(inner);
     if ('fault' in parsed || parsed.statements.length === 0) return false;
-    for (const one of parsed.statements) merge(facts, collect(one.ast, dynamicDepth + 1));
+    for (const one of parsed.statements) merge(facts, collect(one.ast, dynamicDepth + 1, lookups));
     return true;
-  }, walkModify);
+  };
+  const facts: FactsCollector = new FactsCollector(walkText, walkModify, lookups);
   walkStatement(facts, ast, null);
   return facts;
 }
