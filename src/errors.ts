@@ -44,6 +44,24 @@ export const errors = {
     message: 'the statement is larger or more deeply nested than the gate analyses',
     hint: 'Split the statement, pass values as parameters, or use COPY.',
   },
+  BG_ANALYSIS_BUSY: {
+    severity: 'ERROR',
+    sqlstate: '53000',
+    message: 'too many long statements are being analysed at once',
+    hint: 'Run it again in a moment; short statements, parameters and COPY need no turn.',
+  },
+  BG_ANALYSIS_FAILED: {
+    severity: 'ERROR',
+    sqlstate: 'XX000',
+    message: 'the statement could not be analysed, so it was not run',
+    hint: 'The gate log holds the cause; a shorter statement, parameters or COPY may go through.',
+  },
+  BG_STATEMENT_CANCELLED: {
+    severity: 'ERROR',
+    sqlstate: '57014',
+    message: 'canceling statement due to user request',
+    hint: 'It was cancelled while the gate analysed it, so the target has not seen it.',
+  },
   BG_UNKNOWN_NAME: {
     severity: 'ERROR',
     sqlstate: '26000',

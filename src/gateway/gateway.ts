@@ -38,6 +38,7 @@ import { openMetrics } from '../telemetry/metrics.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { dial } from './dial.ts';
 import type { DialTarget } from './dial.ts';
+import { heavyModules } from './heavyModules.ts';
 import { Listener } from './listener.ts';
 import { GateMasker } from './masker.ts';
 import { Timers } from './timers.ts';
@@ -87,7 +88,12 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     slots: Math.max(1, Math.floor(config.masking.slabBytes / config.masking.slotBytes)),
   });
   const laneTotal = laneCount(config.workers, availableParallelism());
-  const lanes = openLanes({ lanes: laneTotal, slab, onEvent: (event) => log.debug({ event: event.kind }, 'lane') });
+  const lanes = openLanes({
+    lanes: laneTotal,
+    slab,
+    heavy: heavyModules,
+    onEvent: (event) => log.debug({ event: event.kind }, 'lane'),
+  });
   const state: State = { policies: policies.set, draining: false };
   const masker = new GateMasker({
     slab,
@@ -104,6 +110,7 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     metrics,
     audit,
     masker,
+    lanes,
     hashKey,
     identities,
     targets,
@@ -234,6 +241,7 @@ interface Parts {
   readonly metrics: Metrics;
   readonly audit: FileSink;
   readonly masker: GateMasker;
+  readonly lanes: Lanes;
   readonly hashKey: Uint8Array;
   readonly identities: IdentityStore;
   readonly targets: ReadonlyMap<string, OpenTarget>;
@@ -249,12 +257,16 @@ function composeServices(parts: Parts): Services {
     limits: {
       messageBytesMax: config.limits.messageBytes,
       statementBytesMax: config.limits.statementBytes,
+      statementInlineBytes: config.limits.statementInlineBytes,
+      analysisMs: config.limits.analysisMs,
       authenticationMs: config.limits.authenticationMs,
       startupBytesMax: config.limits.startupBytes,
       catalogProbeMs: config.masking.catalogProbeMs,
     },
     log,
     masker: parts.masker,
+    // Whoever asks for no threads gets none. Where `auto` finds a single processor, a thread still keeps others from waiting.
+    heavy: config.workers === 0 ? null : (task, payload, timeoutMs) => parts.lanes.runHeavy(task, payload, timeoutMs),
     hashKey: parts.hashKey,
     strongerMask,
     tlsRequired: config.listen.postgres.tls?.required ?? false,
@@ -289,6 +301,7 @@ function composeServices(parts: Parts): Services {
       });
     },
     every: (ms, task) => parts.timers.every(ms, task),
+    nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
     random: (count) => new Uint8Array(randomBytes(count)),
   };
 }

@@ -3,6 +3,7 @@
  * keeps a parser busy for a second must stop neither the main thread nor the lanes.
  */
 import type { Piscina } from 'piscina';
+import { threadEnv } from './threadEnv.ts';
 
 /** Name of a task to the module (file URL) and export that runs it. The function takes and returns cloneable data. */
 export type HeavyTaskModules = Readonly<Record<string, { readonly module: string; readonly export: string }>>;
@@ -70,7 +71,7 @@ async function openPool(): Promise<Piscina> {
     idleTimeout: idleMs,
     maxQueue: waitingMax,
     atomics: 'disabled',
-    env: {},
+    env: threadEnv(),
     resourceLimits: { maxOldGenerationSizeMb: 512 },
     recordTiming: false,
   });

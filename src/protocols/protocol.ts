@@ -191,6 +191,10 @@ export interface Log {
 export interface Limits {
   readonly messageBytesMax: number;
   readonly statementBytesMax: number;
+  /** Longer statement texts are analysed in a thread, if there is {@link Services.heavy}. */
+  readonly statementInlineBytes: number;
+  /** Time for that, waiting included. */
+  readonly analysisMs: number;
   readonly authenticationMs: number;
   /** All that a client may send before it has logged in. */
   readonly startupBytesMax: number;
@@ -198,11 +202,25 @@ export interface Limits {
   readonly catalogProbeMs: number;
 }
 
+/** The outcome of a task in a thread. Foreign bytes were at work there, so `value` proves nothing of its shape. */
+export type HeavyResult =
+  | { readonly kind: 'done'; readonly value: unknown }
+  | { readonly kind: 'timeout' }
+  /** Too many tasks wait already. */
+  | { readonly kind: 'busy' }
+  /** The task threw, or its thread died. For the log. */
+  | { readonly kind: 'failed'; readonly detail: string };
+
+/** Runs a task of the protocol's own in a thread. Payload and result are copied. Never rejects. */
+export type RunHeavy = (task: string, payload: unknown, timeoutMs: number) => Promise<HeavyResult>;
+
 /** Everything a session may ask of the gateway. */
 export interface Services {
   readonly limits: Limits;
   readonly log: Log;
   readonly masker: Masker;
+  /** null: everything runs on the main thread. */
+  readonly heavy: RunHeavy | null;
   readonly hashKey: Uint8Array;
   /** The stronger of two masks. */
   readonly strongerMask: (a: MaskSpec, b: MaskSpec) => MaskSpec;
@@ -221,6 +239,8 @@ export interface Services {
   readonly gatePermit: Permit;
   /** Calls `task` every `ms` milliseconds until the returned function is called, or the gate stops. Keeps no process alive. */
   every(ms: number, task: () => void): () => void;
+  /** Resolves when everybody else has had a turn: for work that is long in all, done piece by piece. */
+  nextTurn(): Promise<void>;
   /** Random bytes from the operating system. */
   random(count: number): Uint8Array;
 }

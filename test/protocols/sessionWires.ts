@@ -13,7 +13,15 @@ import { strongerMask } from '../../src/policy/strength.ts';
 import { PostgresProtocol } from '../../src/protocols/postgres/index.ts';
 import { clientKeyOf, hmacSha256, saltPassword, sha256 } from '../../src/scram/keys.ts';
 import { formatVerifier, makeVerifier } from '../../src/scram/verifier.ts';
-import type { Services, Session, SessionPolicy, Target, Wire, WireReader } from '../../src/protocols/protocol.ts';
+import type {
+  RunHeavy,
+  Services,
+  Session,
+  SessionPolicy,
+  Target,
+  Wire,
+  WireReader,
+} from '../../src/protocols/protocol.ts';
 import { ConnectionCounters, GateCounters } from '../../src/telemetry/counters.ts';
 import { cstring, int32, message, startupMessage } from '../support/rawPostgres.ts';
 import { policySet } from '../policy/support.ts';
@@ -124,6 +132,9 @@ export interface WorldOptions {
   /** Every range to mask goes to a lane that answers later, the last one first. */
   readonly lanes?: boolean;
   readonly slotBytes?: number;
+  /** Threads, or what stands in for them; default: none. */
+  readonly heavy?: RunHeavy;
+  readonly statementInlineBytes?: number;
   /** In place of an audit that keeps nothing. */
   readonly openAudit?: Services['openAudit'];
 }
@@ -279,12 +290,15 @@ export class World {
       limits: {
         messageBytesMax: 1 << 20,
         statementBytesMax: 1 << 20,
+        statementInlineBytes: this.#options.statementInlineBytes ?? 16_384,
+        analysisMs: 10_000,
         authenticationMs: 10_000,
         startupBytesMax: 16_384,
         catalogProbeMs: 0,
       },
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       masker: this.#masker,
+      heavy: this.#options.heavy ?? null,
       hashKey: new Uint8Array(32),
       strongerMask,
       tlsRequired: false,
@@ -306,6 +320,7 @@ export class World {
       countersFor: () => this.counters,
       // No time passes here.
       every: () => () => {},
+      nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
       // Nonces are known, so that the client's answers can be made beforehand; process numbers differ.
       random: (count) => (count === 4 ? Buffer.from(int32(++this.#drawn)) : new Uint8Array(count)),
     };

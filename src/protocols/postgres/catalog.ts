@@ -5,6 +5,7 @@
  * (views, SQL functions, generated columns) through which values travel. It is built from the rows of the queries in
  * catalogQueries.ts by buildCatalog in catalogBuild.ts.
  */
+import type { CatalogRows } from './catalogBuild.ts';
 import type { PgType } from './types.ts';
 
 declare const columnKeyBrand: unique symbol;
@@ -108,6 +109,8 @@ export interface Catalog {
   /** Unique in the process, so caches can key on it. */
   readonly version: number;
   readonly parse: ParseSql;
+  /** What it was built from, to build it elsewhere again. */
+  readonly rows: CatalogRows;
   readonly relations: ReadonlyMap<number, Relation>;
   relation(oid: number): Relation | undefined;
   /** Relation that `schema.name` means on this path; undefined where there is none or it is not certain. */

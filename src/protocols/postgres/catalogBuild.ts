@@ -43,6 +43,7 @@ export function buildCatalog(rows: CatalogRows, parse: ParseSql): Catalog | { re
     operators: groupOids(rows.operators ?? [], (name) => name),
     casts: groupOids(rows.casts ?? [], oid),
     parse,
+    rows,
   });
 }
 
@@ -60,6 +61,7 @@ interface CatalogParts {
   readonly operators: ReadonlyMap<string, readonly number[]>;
   readonly casts: ReadonlyMap<number, readonly number[]>;
   readonly parse: ParseSql;
+  readonly rows: CatalogRows;
 }
 
 const noFunctions: readonly PgFunction[] = Object.freeze([]);
@@ -85,6 +87,7 @@ function assemble(parts: CatalogParts): Catalog {
   return Object.freeze({
     version: ++lastVersion,
     parse: parts.parse,
+    rows: parts.rows,
     relations,
     relation: (relation: number) => relations.get(relation),
     resolve,

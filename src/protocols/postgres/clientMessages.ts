@@ -4,6 +4,7 @@
  */
 import type { Frame } from '../../bytes/frames.ts';
 import { u16 } from '../../bytes/bytes.ts';
+import type { Fault } from '../../errors.ts';
 import type { ColumnName, Decision, Permit } from '../../facts.ts';
 import type { Place, SharedLease } from '../orderedOutput.ts';
 import type { AuditEntry } from '../protocol.ts';
@@ -13,6 +14,7 @@ import type { AnalyzedStatement } from './facts.ts';
 import type { ParseFault } from './parse.ts';
 import { isIndirect, Portal, PreparedStatement } from './prepared.ts';
 import {
+  blockedFor,
   failingParse,
   failingQuery,
   failingUnnamedParse,
@@ -22,8 +24,8 @@ import {
   unknownName,
 } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import type { StatementCache } from './statementCache.ts';
 import { StatementRun } from './statementRun.ts';
+import type { StatementTexts } from './statementTexts.ts';
 import type { Verdicts } from './verdicts.ts';
 import { clientFault, Frontend } from './wire.ts';
 import {
@@ -48,7 +50,7 @@ const recordedCharactersMax = 4096;
 
 export class ClientMessages {
   readonly #conversation: Conversation;
-  readonly #cache: StatementCache;
+  readonly #texts: StatementTexts;
   readonly #verdicts: Verdicts;
   readonly #parse = new ParseMessage();
   readonly #bind = new BindMessage();
@@ -63,17 +65,20 @@ export class ClientMessages {
   /** The client's side has room again; set by the session. */
   onClientDrained: () => void = () => {};
 
-  constructor(conversation: Conversation, cache: StatementCache, verdicts: Verdicts) {
+  constructor(conversation: Conversation, texts: StatementTexts, verdicts: Verdicts) {
     this.#conversation = conversation;
     this.#verdicts = verdicts;
-    this.#cache = cache;
+    this.#texts = texts;
   }
 
   /** False: the message cannot be decided yet, and must be presented again; see {@link Verdicts.judge}. */
   onMessage(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): boolean {
-    this.holding = false;
-    this.#dispatch(bytes, frame, slot);
-    return !this.holding;
+    this.holding = this.#texts.waiting;
+    if (!this.holding) this.#dispatch(bytes, frame, slot);
+    if (this.holding) return false;
+    this.#texts.settle();
+    this.#verdicts.settle();
+    return true;
   }
 
   #dispatch(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): void {
@@ -145,7 +150,8 @@ export class ClientMessages {
   #onQuery(bytes: Uint8Array, start: number, body: number, end: number): void {
     const bad = checkQuery(bytes, body, end);
     if (bad !== null) return this.#conversation.fail(bad);
-    const analysis = this.#cache.analyze(bytes, body, end - 1);
+    const analysis = this.#texts.analyze(bytes, body, end - 1);
+    if (analysis === 'wait') return this.#hold();
     if ('fault' in analysis) {
       return this.#refuse('query', failingQuery, this.#unparsable(analysis.fault, bytes, body, end - 1));
     }
@@ -153,7 +159,7 @@ export class ClientMessages {
     const running = this.#verdicts.running(statements);
     const decision = this.#verdicts.judge(this.#verdicts.decide(running), running);
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) {
+    if ('code' in decision || decision.permit === null) {
       return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
     }
     const written = this.#verdicts.maskWritten(running, bytes, null);
@@ -169,7 +175,8 @@ export class ClientMessages {
     const bad = readParse(bytes, body, end, message);
     if (bad !== null) return this.#conversation.fail(bad);
     const failing = message.name === '' ? failingUnnamedParse : failingParse;
-    const analysis = this.#cache.analyze(bytes, message.queryStart, message.queryEnd);
+    const analysis = this.#texts.analyze(bytes, message.queryStart, message.queryEnd);
+    if (analysis === 'wait') return this.#hold();
     if ('fault' in analysis) {
       const refusal = this.#unparsable(analysis.fault, bytes, message.queryStart, message.queryEnd);
       return this.#refuse('parse', failing, refusal);
@@ -203,7 +210,8 @@ export class ClientMessages {
     const { statements } = prepared;
     const decision = this.#judge(prepared);
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
+    if ('code' in decision || decision.permit === null)
+      return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
     const written = this.#verdicts.maskWritten(statements, bytes, message);
     if (written !== null) return this.#refuse('bind', failingParse, this.#maskRefused(statements, written));
     if (conversation.portals.full) return conversation.fail(clientFault('too many portals'));
@@ -240,7 +248,8 @@ export class ClientMessages {
     const goesOn = portal.run !== null && !portal.run.ended;
     const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#judge(prepared);
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
+    if ('code' in decision || decision.permit === null)
+      return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
     const entry = new Expected('execute', false);
     entry.portal = portal;
     entry.run = portal.run !== null && goesOn ? portal.run : this.#begin(statements, decision);
@@ -299,7 +308,7 @@ export class ClientMessages {
   }
 
   /** The verdict on one run of a prepared statement. */
-  #judge(prepared: PreparedStatement): Decision | 'wait' {
+  #judge(prepared: PreparedStatement): Decision | Fault | 'wait' {
     return this.#verdicts.judge(this.#verdicts.decideAgain(prepared), this.#verdicts.running(prepared.statements));
   }
 
@@ -319,25 +328,26 @@ export class ClientMessages {
     return audit.begin(statements.length === 1 ? statements[0] : batchOf(statements), decision, maskRules);
   }
 
-  #blocked(statements: readonly AnalyzedStatement[], decision: Decision): Refusal {
-    const refusal = refusalOf(decision);
-    this.#conversation.refused(this.#record(statements, decision), refusal.code);
+  /** @param decision or why there is none. */
+  #blocked(statements: readonly AnalyzedStatement[], decision: Decision | Fault): Refusal {
+    const known = 'code' in decision ? blockedFor(decision.detail) : decision;
+    const refusal = 'code' in decision ? refusalFor(decision.code, { message: decision.detail }) : refusalOf(known);
+    this.#conversation.refused(this.#record(statements, known), refusal.code);
     return refusal;
   }
 
   /** The refusal of a statement that would overwrite a value with the mask that was shown for it. */
   #maskRefused(statements: readonly AnalyzedStatement[], { schema, table, column }: ColumnName): Refusal {
     const message = `the value given for ${schema}.${table}.${column} is a mask, not a value`;
-    const decision: Decision = { outcome: 'block', rules: [], observed: [], message, permit: null };
-    this.#conversation.refused(this.#record(statements, decision), 'BG_MASK_WRITTEN');
+    this.#conversation.refused(this.#record(statements, blockedFor(message)), 'BG_MASK_WRITTEN');
     return refusalFor('BG_MASK_WRITTEN', { message });
   }
 
   /** Whatever cannot be parsed cannot be decided; the client reads what its own server would say of the syntax. */
   #unparsable(fault: ParseFault, bytes: Uint8Array, start: number, end: number): Refusal {
     const text = utf8Text(bytes, start, Math.min(end, start + recordedCharactersMax));
-    const decision: Decision = { outcome: 'block', rules: [], observed: [], message: fault.detail, permit: null };
-    const entry = this.#conversation.audit.begin({ text, fingerprint: '', kind: 'unparsable' }, decision, []);
+    const record = { text, fingerprint: '', kind: 'unparsable' };
+    const entry = this.#conversation.audit.begin(record, blockedFor(fault.detail), []);
     this.#conversation.refused(entry, fault.code);
     const { syntax } = fault;
     if (syntax !== undefined) return syntaxError(syntax.said, syntax.position);

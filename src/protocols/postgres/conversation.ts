@@ -65,6 +65,8 @@ export class Conversation {
   /** What was sent may change the schema before it is answered; other sessions are kept from trusting theirs. */
   changing = false;
   draining = false;
+  /** A thread is at work on a message of the client, which waits for it. */
+  analysing = false;
   ended = false;
   /** A message has left in part, so nothing may be put between its bytes. */
   midMessage = false;
@@ -110,7 +112,8 @@ export class Conversation {
 
   /** Nothing is under way: no answer is owed and no transaction is open. */
   get idle(): boolean {
-    return this.expected.length === 0 && this.transaction === TransactionStatus.idle && this.toTarget.empty;
+    if (this.analysing || this.expected.length > 0) return false;
+    return this.transaction === TransactionStatus.idle && this.toTarget.empty;
   }
 
   /** Registers what a message makes the target owe. After an error the target ignores all but Sync. */

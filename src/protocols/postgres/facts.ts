@@ -7,6 +7,7 @@
 import type { Statement } from '../../facts.ts';
 import { type AstRecord, isRecord, list, record, stringNode, tagOf, text, unwrap } from './ast.ts';
 import { type CopyStatement, readCopy } from './copyStatement.ts';
+import type { Distant } from './distant.ts';
 import { FactsCollector, type Lookups, lookupsMax, type SettingChange, TreeTooDeep } from './factsCollect.ts';
 import { walkStatement } from './factsCommands.ts';
 import { walkModify } from './factsModify.ts';
@@ -46,8 +47,10 @@ export type SessionEffect =
   | { readonly kind: 'ddl' };
 
 export interface AnalyzedStatement extends Statement {
-  /** Wrapped node of libpg-query's tree. */
+  /** Wrapped node of libpg-query's tree; of a distant statement its tag with an empty struct, unless it is a short SET. */
   readonly ast: AstRecord;
+  /** null: the tree is here; see distant.ts. */
+  readonly distant: Distant | null;
   /** Whether `ast` is of this very text; else of one that differs in literals. */
   readonly exact: boolean;
   readonly session: SessionEffect;
@@ -144,6 +147,7 @@ function analyzeStatement(outer: Outer, ast: AstRecord): [AnalyzedStatement, boo
     limit: limitOf(tag, body),
     returnsRows: returnsRows(tag, body),
     ast,
+    distant: null,
     exact: true,
     session: effectOf(outer, tag, body),
     settings: facts.settings,

@@ -10,12 +10,14 @@ import type { CatalogSource } from './catalogSource.ts';
 import { ClientHalf } from './clientHalf.ts';
 import { ClientMessages } from './clientMessages.ts';
 import { Conversation } from './conversation.ts';
+import type { DistantFlows } from './distantFlows.ts';
 import { authenticate, open } from './handshake.ts';
 import type { Authenticated } from './handshake.ts';
 import { MaskContext } from './maskContext.ts';
 import type { MessageReader } from './messageReader.ts';
 import { OwnQueries } from './ownQueries.ts';
 import type { StatementCache } from './statementCache.ts';
+import { StatementTexts } from './statementTexts.ts';
 import type { ClientStartup } from './startup.ts';
 import { TargetHalf } from './targetHalf.ts';
 import { TargetMessages } from './targetMessages.ts';
@@ -30,11 +32,14 @@ import { authenticationOk, backendKeyData, errorResponse, parameterStatus, ready
 export interface Cancellable {
   readonly target: Target;
   readonly key: KeyData;
+  /** Cancels what has not come to the target yet; false: there is nothing of that kind. */
+  readonly cancelHeld: () => boolean;
 }
 
 /** What sessions of one gate share. */
 export interface Shared {
   readonly cache: StatementCache;
+  readonly distant: DistantFlows;
   readonly cancels: CancelRegistry<Cancellable>;
   readonly mockSecret: Uint8Array;
   catalogOf(services: Services, target: Target): CatalogSource;
@@ -49,6 +54,7 @@ export class PostgresSession implements Session {
   #conversation: Conversation | null = null;
   #audit: SessionAudit | null = null;
   #masks: MaskContext | null = null;
+  #cancelHeld: () => boolean = () => false;
   #ended = false;
   #draining = false;
   #cancelKey: CancelKey | null = null;
@@ -69,7 +75,12 @@ export class PostgresSession implements Session {
 
   get busy(): boolean {
     const conversation = this.#conversation;
-    return conversation === null || conversation.expected.length > 0 || !conversation.toTarget.empty;
+    return (
+      conversation === null ||
+      conversation.analysing ||
+      conversation.expected.length > 0 ||
+      !conversation.toTarget.empty
+    );
   }
 
   drain(): void {
@@ -128,7 +139,7 @@ export class PostgresSession implements Session {
     const { user, target } = proven;
     const policy = services.policyFor(user.identity, target.info);
     const catalog = this.#shared.catalogOf(services, target);
-    const masks = new MaskContext(services, catalog, target.user, policy.masks);
+    const masks = new MaskContext(services, catalog, target.user, policy.masks, this.#shared.distant);
     this.#masks = masks;
     const fault = await this.#prepareMasks(masks, catalog, loggedIn);
     if (this.#ended) return;
@@ -169,7 +180,8 @@ export class PostgresSession implements Session {
     client.write(authenticationOk(), null);
     for (const [name, value] of loggedIn.parameters) client.write(parameterStatus(name, value), null);
     if (loggedIn.key !== null) {
-      this.#cancelKey = this.#shared.cancels.issue({ target, key: loggedIn.key }, startup.minor);
+      const cancelHeld = (): boolean => this.#cancelHeld();
+      this.#cancelKey = this.#shared.cancels.issue({ target, key: loggedIn.key, cancelHeld }, startup.minor);
       if (this.#cancelKey !== null) {
         client.write(backendKeyData(this.#cancelKey.processId, this.#cancelKey.secret), null);
       }
@@ -180,11 +192,14 @@ export class PostgresSession implements Session {
   #connect(conversation: Conversation, reader: MessageReader, loggedIn: LoggedIn): void {
     const own = new OwnQueries(conversation, loggedIn.parameters.get('server_version') ?? '');
     const verdicts = new Verdicts(conversation, own);
-    const fromClient = new ClientMessages(conversation, this.#shared.cache, verdicts);
+    const texts = new StatementTexts(conversation, this.#shared.cache);
+    this.#cancelHeld = () => texts.cancel() || verdicts.cancel();
+    const fromClient = new ClientMessages(conversation, texts, verdicts);
     const fromTarget = new TargetMessages(conversation, own);
     const client = new ClientHalf(conversation, fromClient);
     const target = new TargetHalf(conversation, fromTarget);
     this.#halves = { client, target };
+    texts.onRelease = () => client.relieve();
     verdicts.onRelease = () => client.relieve();
     fromClient.onForwarded = () => client.relieve();
     fromClient.onClientDrained = () => target.relieve();
