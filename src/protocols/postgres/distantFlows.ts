@@ -109,7 +109,7 @@ async function writeRows(rows: CatalogRows, nextTurn: Services['nextTurn']): Pro
     const pieces: string[] = [];
     for (let at = 0; at < all.length; at += rowsPerTurn) {
       pieces.push(JSON.stringify(all.slice(at, at + rowsPerTurn)).slice(1, -1));
-      await nextTurn();
+      if (all.length > rowsPerTurn) await nextTurn();
     }
     sets.push(`${JSON.stringify(set)}:[${pieces.join(',')}]`);
   }
