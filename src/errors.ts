@@ -228,6 +228,33 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors;
 
+/** What the log may hold of a bug. */
+export interface BugReport {
+  readonly kind: string;
+  /** Frames in our own code, the innermost first: `protocols/postgres/facts.ts:98:5`. */
+  readonly frames: readonly string[];
+}
+
+const framesMax = 20;
+/** Of `src` or `dist`: everything of ours stands below. */
+const ownCode = new URL('.', import.meta.url).href;
+
+/** The message of an error is left out: it may quote what a client or a target sent. */
+export function reportBug(error: unknown): BugReport {
+  if (!(error instanceof Error)) return { kind: typeof error, frames: [] };
+  const stack = error.stack ?? '';
+  // Lines of the message could look like frames.
+  const from = stack.indexOf(error.message) + error.message.length;
+  const frames = stack
+    .slice(from)
+    .split('\n')
+    .flatMap((line) => {
+      const at = line.indexOf(ownCode);
+      return at === -1 || !line.startsWith('    at ') ? [] : [line.slice(at + ownCode.length).replace(/\)$/, '')];
+    });
+  return { kind: error.name, frames: frames.slice(0, framesMax) };
+}
+
 /** The fault of a peer or of the environment, as a value that names its code. Bugs of ours are plain `Error`s. */
 export interface Fault {
   readonly code: ErrorCode;

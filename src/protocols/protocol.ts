@@ -24,6 +24,8 @@ export interface Wire {
   /** Bytes written and not yet taken by the operating system. */
   readonly queuedBytes: number;
   readonly closed: boolean;
+  /** A call into the reader, or a callback of a write, has thrown: a bug, whose session is to be ended by whoever sets this. */
+  onBug: (error: unknown) => void;
   /** From now on reads go to `reader`; bytes already read come first. */
   setReader(reader: WireReader): void;
   /**
@@ -253,6 +255,8 @@ export interface Session {
   drain(): void;
   /** Close now, with a native error where the stream allows one. */
   abort(code: ErrorCode): void;
+  /** Something threw in a call into the session, which is a bug: log where, and close now whatever state it is in. */
+  crash(error: unknown): void;
 }
 
 /** What a session tells the gateway about itself. */

@@ -40,6 +40,9 @@ export class MemoryWire implements Wire {
   readonly peerCertificate = null;
   queuedBytes = 0;
   closed = false;
+  /** Null for tests that want to see it thrown. */
+  guarded = false;
+  onBug: (error: unknown) => void = () => this.destroy();
   /** What is written is dropped, and counts as taken at once. */
   muted = false;
   readonly #incoming: Buffer[] = [];
@@ -120,7 +123,12 @@ export class MemoryWire implements Wire {
     space.set(piece.subarray(0, count));
     if (count === piece.length) this.#incoming.shift();
     else this.#incoming[0] = piece.subarray(count);
-    this.#reader.onRead(space, count);
+    try {
+      this.#reader.onRead(space, count);
+    } catch (error) {
+      if (!this.guarded) throw error;
+      this.onBug(error);
+    }
     return true;
   }
 }
@@ -135,6 +143,10 @@ export interface WorldOptions {
   /** Threads, or what stands in for them; default: none. */
   readonly heavy?: RunHeavy;
   readonly statementInlineBytes?: number;
+  /** What throws in a session ends it, as over a socket. Default: the test sees it. */
+  readonly guarded?: boolean;
+  /** Takes the place of services of the gate. */
+  readonly replace?: (services: Services) => Partial<Services>;
   /** In place of an audit that keeps nothing. */
   readonly openAudit?: Services['openAudit'];
 }
@@ -256,11 +268,15 @@ export class World {
     const client = new MemoryWire((bytes) => received.push(bytes));
     this.dialled = [];
     this.opened++;
-    const session = this.#protocol.accept(client, this.#services(), {
+    const services = this.#services();
+    const replaced = this.opened > 1 ? this.#options.replace?.(services) : undefined;
+    const session = this.#protocol.accept(client, replaced === undefined ? services : { ...services, ...replaced }, {
       onAuthenticated: () => true,
       onAuthenticationFailed: () => {},
       onEnd: () => void this.ended++,
     });
+    client.guarded = this.#options.guarded ?? false;
+    client.onBug = (error) => session.crash(error);
     return { client, received, session, rest: () => this.#rest(client) };
   }
 
@@ -279,6 +295,7 @@ export class World {
 
   #dial(): Promise<Wire | Fault> {
     const dialled = new Dialled(this.#options.target);
+    dialled.wire.guarded = this.#options.guarded ?? false;
     this.dialled.push(dialled);
     return Promise.resolve(dialled.wire);
   }

@@ -3,7 +3,6 @@
  * what is refused is replaced by something that surely fails (refusals.ts). Everything else is forwarded as it is.
  */
 import type { Frame } from '../../bytes/frames.ts';
-import { u16 } from '../../bytes/bytes.ts';
 import type { Fault } from '../../errors.ts';
 import type { ColumnName, Decision, Permit } from '../../facts.ts';
 import type { Place, SharedLease } from '../orderedOutput.ts';
@@ -38,13 +37,13 @@ import {
   readExecute,
   readNamed,
   readParse,
+  resultFormats,
 } from './wireFrontend.ts';
 import { describe, flush } from './wireToTarget.ts';
 import { decodeByteString, utf8Text } from './wireText.ts';
 
 const flushMessage = flush();
 const noStatement = { text: '', fingerprint: '', kind: 'empty' } as const;
-const noFormats = new Int8Array(0);
 /** Of a statement that cannot be analysed, this much is recorded. */
 const recordedCharactersMax = 4096;
 
@@ -142,8 +141,12 @@ export class ClientMessages {
     audit.whenDurable((fault) => {
       if (this.#conversation.ended) return;
       if (fault !== null) return this.#conversation.fail(fault);
-      toTarget.fill(gate, 0, null, null);
-      this.onForwarded();
+      try {
+        toTarget.fill(gate, 0, null, null);
+        this.onForwarded();
+      } catch (error) {
+        this.#conversation.crash(error);
+      }
     });
   }
 
@@ -221,7 +224,7 @@ export class ClientMessages {
     if (!again) this.#describeFirst(prepared);
     // The record is made here and not at Execute: planning may already run functions that claim to be immutable.
     const run = this.#begin(statements, decision);
-    const portal = new Portal(message.portal, prepared, formatsOf(bytes, message), run, false);
+    const portal = new Portal(message.portal, prepared, resultFormats(bytes, message), run, false);
     const entry = new Expected('bind', false);
     entry.run = run;
     entry.portal = portal;
@@ -382,13 +385,6 @@ const allowedInCopy: ReadonlySet<number> = new Set([
   Frontend.Sync,
   Frontend.Terminate,
 ]);
-
-function formatsOf(bytes: Uint8Array, bind: BindMessage): Int8Array {
-  if (bind.resultFormatCount === 0) return noFormats;
-  const formats = new Int8Array(bind.resultFormatCount);
-  for (let index = 0; index < formats.length; index++) formats[index] = u16(bytes, bind.resultFormatsAt + 2 * index);
-  return formats;
-}
 
 /** One record for several statements that come in one message and run together. */
 function batchOf(statements: readonly AnalyzedStatement[]): { text: string; fingerprint: string; kind: string } {

@@ -3,6 +3,7 @@
  *
  *     open (TLS, startup) -> authenticate -> log in at the target -> conversation of two halves -> end
  */
+import { reportBug } from '../../errors.ts';
 import type { ErrorCode, Fault } from '../../errors.ts';
 import type { Services, Session, SessionAudit, SessionEvents, Target, Wire } from '../protocol.ts';
 import type { CancelKey, CancelRegistry } from './cancel.ts';
@@ -67,10 +68,7 @@ export class PostgresSession implements Session {
     this.#services = services;
     this.#events = events;
     this.#shared = shared;
-    this.#run().catch((cause: unknown) => {
-      services.log.error({ err: cause }, 'session failed by a bug');
-      this.abort('BG_INTERNAL');
-    });
+    this.#run().catch((error: unknown) => this.crash(error));
   }
 
   get busy(): boolean {
@@ -94,6 +92,21 @@ export class PostgresSession implements Session {
     const conversation = this.#conversation;
     if (conversation !== null) conversation.close(code, conversation.midMessage ? null : errorResponse(code));
     else this.#turnAway(code, errorResponse(code));
+  }
+
+  crash(error: unknown): void {
+    const { log } = this.#services;
+    log.error({ bug: reportBug(error), peer: this.#client.peer }, 'session ended by a bug');
+    try {
+      this.abort('BG_INTERNAL');
+    } catch (again) {
+      log.error({ bug: reportBug(again) }, 'a session could not be ended in order');
+    }
+    if (this.#ended) return;
+    // Something had been closed already, or closing has thrown: nothing more may pass, in either direction.
+    this.#client.destroy();
+    this.#conversation?.targetWire.destroy();
+    this.#finish('BG_INTERNAL');
   }
 
   async #run(): Promise<void> {
@@ -121,6 +134,7 @@ export class PostgresSession implements Session {
     reader.onGone = () => this.#turnAway('gone', null);
     if (this.#client.closed) return this.#turnAway('gone', null);
     const loggedIn = await logInAtTarget(services, proven.target, startup.parameters, (wire) => {
+      wire.onBug = (error) => this.crash(error);
       if (this.#ended) wire.destroy();
       else this.#dialled = wire;
     });
@@ -154,7 +168,8 @@ export class PostgresSession implements Session {
       targetWire: loggedIn.wire,
       audit: this.#audit,
       masks,
-      onEnd: () => this.#finish(),
+      onEnd: (reason) => this.#finish(reason),
+      crash: (error) => this.crash(error),
     });
     conversation.reportsPath = loggedIn.parameters.has('search_path');
     this.#conversation = conversation;
@@ -222,7 +237,11 @@ export class PostgresSession implements Session {
     if (conversation === null || !conversation.draining || !conversation.idle) return;
     // After the turn, so that ReadyForQuery itself is out before the farewell.
     queueMicrotask(() => {
-      if (conversation.idle) conversation.close('BG_SHUTTING_DOWN', errorResponse('BG_SHUTTING_DOWN'));
+      try {
+        if (conversation.idle) conversation.close('BG_SHUTTING_DOWN', errorResponse('BG_SHUTTING_DOWN'));
+      } catch (error) {
+        this.crash(error);
+      }
     });
   }
 
@@ -239,17 +258,30 @@ export class PostgresSession implements Session {
     if (farewell !== null) this.#client.write(farewell, null);
     this.#client.end();
     this.#audit?.close(reason);
-    this.#finish();
+    this.#finish(reason);
   }
 
-  #finish(): void {
+  #finish(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#dialled?.destroy();
-    this.#masks?.close();
-    if (this.#cancelKey !== null) this.#shared.cancels.revoke(this.#cancelKey.processId);
-    this.#halves?.client.close();
-    this.#halves?.target.close();
-    this.#events.onEnd();
+    try {
+      this.#dialled?.destroy();
+      if (reason === 'BG_INTERNAL') this.#cancelAtTarget();
+      if (this.#cancelKey !== null) this.#shared.cancels.revoke(this.#cancelKey.processId);
+      this.#masks?.close();
+      this.#halves?.client.close();
+      this.#halves?.target.close();
+    } finally {
+      this.#events.onEnd();
+    }
+  }
+
+  /** The target would go on with what nobody waits for: a server looks for its client only when it writes to it. */
+  #cancelAtTarget(): void {
+    const key = this.#cancelKey;
+    if (key === null || this.#conversation === null || this.#conversation.expected.length === 0) return;
+    this.#shared.cancel(this.#services, key.processId, key.secret).catch((error: unknown) => {
+      this.#services.log.error({ bug: reportBug(error) }, 'a statement could not be cancelled');
+    });
   }
 }

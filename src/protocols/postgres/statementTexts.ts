@@ -62,7 +62,7 @@ export class StatementTexts {
     this.#held = held;
     const conversation = this.#conversation;
     conversation.analysing = true;
-    void this.#run(text).then((result) => {
+    conversation.follow(this.#run(text), (result) => {
       if ('statements' in result) this.#cache.keep(text, result);
       this.#release(held, result);
     });

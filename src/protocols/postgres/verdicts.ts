@@ -159,7 +159,7 @@ export class Verdicts {
     conversation.analysing = true;
     const fetching = {};
     this.#fetching = fetching;
-    void conversation.masks.flows.fetch().then((fault) => this.#release(fetching, fault));
+    conversation.follow(conversation.masks.flows.fetch(), (fault) => this.#release(fetching, fault));
     return 'wait';
   }
 
@@ -182,11 +182,12 @@ export class Verdicts {
   #readCatalog(): 'wait' {
     if (this.#reading) return 'wait';
     this.#reading = true;
-    void this.#conversation.masks.readCatalog().then((fault) => {
+    const conversation = this.#conversation;
+    conversation.follow(conversation.masks.readCatalog(), (fault) => {
       this.#reading = false;
-      if (this.#conversation.ended) return;
+      if (conversation.ended) return;
       if (fault === null) this.onRelease();
-      else this.#conversation.fail(fault);
+      else conversation.fail(fault);
     });
     return 'wait';
   }
