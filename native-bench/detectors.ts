@@ -31,6 +31,12 @@ const patterns: Readonly<Record<string, string>> = {
   private_key: '-----BEGIN [A-Z ]*PRIVATE KEY',
 };
 
+/** A pattern of a policy's own: url_password of policies/secrets.yaml. */
+const own = {
+  name: 'url_password',
+  pattern: '[a-z][a-z0-9+.-]{1,20}://[^\\s:/@]{1,64}:[^\\s/@]{1,128}@',
+};
+
 /** Offsets of the fields that are scanned, in pairs. */
 function fields(bytes: Uint8Array, start: number, end: number): Int32Array {
   const found: number[] = [];
@@ -101,6 +107,12 @@ export async function tasks(): Promise<Task[]> {
   const joinedV8 = new RegExp(joined);
   const fieldOf = (start: number, end: number): Buffer => range.subarray(start - slot.start, end - slot.start);
   const kernel = createKernel(planOf(scanned, redact, everyDetector));
+  const kernelWith = (names: readonly string[]): Task['fn'] => {
+    const made = createKernel({ ...planOf(scanned, redact, [...names, own.name]), customDetectors: [own] });
+    return () => void made.run(slot.bytes, slot.start, slot.end, slot.start);
+  };
+  const ownScan = compileTextScan([{ name: own.name, mask: redact }], [own], 'utf8', hasher);
+  const ownTitle = 'own pattern, per field';
   return [
     scanner(allTitle, everyDetector),
     perField('prefilter alone, pairs of bytes', allTitle, (start, end) => suspect(slot.bytes, start, end) < 0),
@@ -109,6 +121,14 @@ export async function tasks(): Promise<Task[]> {
       base: allTitle,
       bytes: rows.length,
       fn: () => void kernel.run(slot.bytes, slot.start, slot.end, slot.start),
+    },
+    perField(ownTitle, ownTitle, (start, end) => ownScan.matches(slot.bytes, start, end)),
+    { name: 'kernel, own pattern, clean range', base: ownTitle, bytes: rows.length, fn: kernelWith([]) },
+    {
+      name: 'kernel, all 13 and own pattern, clean range',
+      base: 'kernel, all 13, clean range',
+      bytes: rows.length,
+      fn: kernelWith(everyDetector),
     },
     perField('all 13: RE2 joined, per field', allTitle, (start, end) => joinedRe2.test(fieldOf(start, end))),
     perField('all 13: V8 RegExp joined, per field', allTitle, (start, end) =>

@@ -1,6 +1,9 @@
 /** Statement analysis: parsing and walking, against a hit in the cache by exact text and by skeleton. */
+import { deserialize, serialize } from 'node:v8';
+import { readAnalysis } from '../src/protocols/postgres/distant.ts';
+import { analyzeText } from '../src/protocols/postgres/distantWork.ts';
 import { analyzeBytes } from '../src/protocols/postgres/facts.ts';
-import { fingerprintOf, loadParser, parseBytes } from '../src/protocols/postgres/parse.ts';
+import { defaultParseLimits, fingerprintOf, loadParser, parseBytes } from '../src/protocols/postgres/parse.ts';
 import { StatementCache } from '../src/protocols/postgres/statementCache.ts';
 import type { Task } from './task.ts';
 
@@ -15,6 +18,32 @@ const report = `WITH recent AS (SELECT o.customer_id, sum(o.total) AS total FROM
   WHERE c.status IN ('active', 'trial') AND EXISTS (SELECT 1 FROM notes n WHERE n.customer_id = c.id) LIMIT 100`;
 /** Varies in length as keys do, so that no lookup sees the same text twice in a row. */
 const distinct = 1024;
+
+/** Long texts: what they cost the main thread when it analyses them, and when a thread does. */
+const longTexts = {
+  'INSERT of 256 KB': `INSERT INTO t VALUES ${Array.from({ length: 13_000 }, (_, at) => `(${at},'name ${at}')`).join(',')}`,
+  '1,000 columns': `SELECT ${Array.from({ length: 1000 }, (_, at) => `t.column_of_some_length_${at}`).join(',')} FROM t`,
+  '9,000 statements': Array.from({ length: 9000 }, (_, at) => `SELECT ${at}`).join(';'),
+};
+
+async function longTasks(): Promise<Task[]> {
+  const list: Task[] = [];
+  for (const [title, sql] of Object.entries(longTexts)) {
+    const text = new Uint8Array(Buffer.from(sql));
+    const payload = { text, limits: defaultParseLimits };
+    // What a thread is sent and sends back is copied by the same code.
+    const answer = serialize(await analyzeText(payload));
+    list.push({ name: `long: ${title}, on the spot`, fn: () => void analyzeBytes(text, 0, text.length) });
+    list.push({
+      name: `long: ${title}, in a thread`,
+      fn: () => {
+        serialize(payload);
+        readAnalysis(deserialize(answer));
+      },
+    });
+  }
+  return list;
+}
 
 export async function tasks(): Promise<Task[]> {
   await loadParser();
@@ -39,5 +68,6 @@ export async function tasks(): Promise<Task[]> {
         cache.analyze(text, 0, text.length);
       },
     },
+    ...(await longTasks()),
   ];
 }

@@ -44,6 +44,24 @@ export const errors = {
     message: 'the statement is larger or more deeply nested than the gate analyses',
     hint: 'Split the statement, pass values as parameters, or use COPY.',
   },
+  BG_ANALYSIS_BUSY: {
+    severity: 'ERROR',
+    sqlstate: '53000',
+    message: 'too many long statements are being analysed at once',
+    hint: 'Run it again in a moment; short statements, parameters and COPY need no turn.',
+  },
+  BG_ANALYSIS_FAILED: {
+    severity: 'ERROR',
+    sqlstate: 'XX000',
+    message: 'the statement could not be analysed, so it was not run',
+    hint: 'The gate log holds the cause; a shorter statement, parameters or COPY may go through.',
+  },
+  BG_STATEMENT_CANCELLED: {
+    severity: 'ERROR',
+    sqlstate: '57014',
+    message: 'canceling statement due to user request',
+    hint: 'It was cancelled while the gate analysed it, so the target has not seen it.',
+  },
   BG_UNKNOWN_NAME: {
     severity: 'ERROR',
     sqlstate: '26000',
@@ -209,6 +227,33 @@ export const errors = {
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errors;
+
+/** What the log may hold of a bug. */
+export interface BugReport {
+  readonly kind: string;
+  /** Frames in our own code, the innermost first: `protocols/postgres/facts.ts:98:5`. */
+  readonly frames: readonly string[];
+}
+
+const framesMax = 20;
+/** Of `src` or `dist`: everything of ours stands below. */
+const ownCode = new URL('.', import.meta.url).href;
+
+/** The message of an error is left out: it may quote what a client or a target sent. */
+export function reportBug(error: unknown): BugReport {
+  if (!(error instanceof Error)) return { kind: typeof error, frames: [] };
+  const stack = error.stack ?? '';
+  // Lines of the message could look like frames.
+  const from = stack.indexOf(error.message) + error.message.length;
+  const frames = stack
+    .slice(from)
+    .split('\n')
+    .flatMap((line) => {
+      const at = line.indexOf(ownCode);
+      return at === -1 || !line.startsWith('    at ') ? [] : [line.slice(at + ownCode.length).replace(/\)$/, '')];
+    });
+  return { kind: error.name, frames: frames.slice(0, framesMax) };
+}
 
 /** The fault of a peer or of the environment, as a value that names its code. Bugs of ours are plain `Error`s. */
 export interface Fault {

@@ -55,6 +55,8 @@ interface Question {
 
 const noRoom: Fault = { code: 'BG_AUDIT_UNAVAILABLE', detail: 'the audit log has no room for the session' };
 
+const lostTrack: Fault = { code: 'BG_INTERNAL', detail: 'the audit of the session has lost track' };
+
 /** Fragments live as long as the cached statement, and the decision, that they belong to. */
 const statementFragments = new WeakMap<RecordedText, StatementFragment>();
 
@@ -141,12 +143,26 @@ export class SessionRecorder {
 
   /** The sink answers in the order of the records, so the oldest is the one that is meant. */
   readonly #onDurable = (fault: Fault | null, id: number): void => {
+    try {
+      this.#settle(fault, id);
+    } catch (error) {
+      this.#giveUp();
+      throw error;
+    }
+  };
+
+  /** After a bug in here nobody knows what is durable: what waits must not run, and must not wait for ever. */
+  #giveUp(): void {
+    for (const { answer } of this.#questions.splice(0)) answer(lostTrack);
+  }
+
+  #settle(fault: Fault | null, id: number): void {
     const entry = this.#pending.length > 0 ? this.#pending[0] : null;
     if (entry === null || entry.id !== id) throw new Error('audit records were made durable out of order');
     entry.fault = fault;
     entry.settled = true;
     this.#advance();
-  };
+  }
 
   #advance(): void {
     while (this.#pending.length > 0 && this.#pending[0].settled) {

@@ -78,6 +78,8 @@ function completeLimits(given: ConfigFile['limits']): LimitsConfig {
     startupBytes: given.startup_bytes,
     messageBytes: given.message_bytes,
     statementBytes: given.statement_bytes,
+    statementInlineBytes: given.statement_inline_bytes,
+    analysisMs: given.analysis_ms,
     dialMs: given.dial_ms,
     idleMs: given.idle_ms ?? null,
     slowClientMs: given.slow_client_ms,

@@ -84,6 +84,10 @@ export interface LimitsConfig {
   readonly messageBytes: number;
   /** Longest statement text that is analysed. */
   readonly statementBytes: number;
+  /** Longer ones are analysed in a thread. */
+  readonly statementInlineBytes: number;
+  /** Time to analyse a statement in a thread, waiting included. */
+  readonly analysisMs: number;
   /** Time to connect and log in to a target. */
   readonly dialMs: number;
   /** Idle time after which a session is closed; null: never. */

@@ -164,6 +164,14 @@ const limits = z.strictObject({
   statement_bytes: whole(1_024, 16 * MiB)
     .default(MiB)
     .describe('Longest statement text; longer ones are refused.'),
+  statement_inline_bytes: whole(0, 16 * MiB)
+    .default(16_384)
+    .describe(
+      'Statement texts up to this length are analysed on the main thread, which takes at most about 1.5 ms a kilobyte; longer ones in a thread of their own, so that nobody else waits for them.',
+    ),
+  analysis_ms: whole(100, 600_000)
+    .default(10_000)
+    .describe('Time to analyse a long statement, waiting for a thread included; then it is refused.'),
   dial_ms: whole(100, 600_000).default(10_000).describe('Time to connect and log in to a target.'),
   idle_ms: whole(1_000, 2_147_483_647)
     .optional()
@@ -222,7 +230,9 @@ export const configSchema = z.strictObject({
   workers: z
     .union([z.literal('auto'), whole(0, 64)], { error: 'must be `auto` or a number from 0 to 64' })
     .default('auto')
-    .describe('Masking threads (lanes); 0 runs everything on the main thread, `auto` leaves one processor to it.'),
+    .describe(
+      'Masking threads (lanes); 0 runs everything on the main thread, long statements among it; `auto` leaves one processor to it.',
+    ),
   data: path.default('./data').describe('Directory for the audit log and other state.'),
   policies: path.default('./policies').describe('Directory of policy files, watched for changes.'),
   identity: z

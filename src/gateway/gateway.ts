@@ -18,10 +18,11 @@ import { openHashKey } from '../credentials/hashKey.ts';
 import { Secret } from '../credentials/secret.ts';
 import { openSecrets } from '../credentials/secrets.ts';
 import type { Secrets } from '../credentials/secrets.ts';
+import { reportBug } from '../errors.ts';
 import { openIdentity } from '../identity/identity.ts';
 import type { IdentityStore } from '../identity/identity.ts';
 import { openLanes } from '../lanes/lanes.ts';
-import type { Lanes } from '../lanes/lanes.ts';
+import type { LaneEvent, Lanes } from '../lanes/lanes.ts';
 import { ProbeBudgets } from '../policy/budgets.ts';
 import type { PolicySet } from '../policy/compile.ts';
 import { loadPolicies } from '../policy/load.ts';
@@ -38,6 +39,7 @@ import { openMetrics } from '../telemetry/metrics.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { dial } from './dial.ts';
 import type { DialTarget } from './dial.ts';
+import { heavyModules } from './heavyModules.ts';
 import { Listener } from './listener.ts';
 import { GateMasker } from './masker.ts';
 import { Timers } from './timers.ts';
@@ -87,7 +89,12 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     slots: Math.max(1, Math.floor(config.masking.slabBytes / config.masking.slotBytes)),
   });
   const laneTotal = laneCount(config.workers, availableParallelism());
-  const lanes = openLanes({ lanes: laneTotal, slab, onEvent: (event) => log.debug({ event: event.kind }, 'lane') });
+  const lanes = openLanes({
+    lanes: laneTotal,
+    slab,
+    heavy: heavyModules,
+    onEvent: (event) => logLane(event, log),
+  });
   const state: State = { policies: policies.set, draining: false };
   const masker = new GateMasker({
     slab,
@@ -97,13 +104,14 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     hashKey,
     counters: metrics.gate,
   });
-  const timers = new Timers();
+  const timers = new Timers((error) => log.error({ bug: reportBug(error) }, 'a timer failed by a bug'));
   const services = composeServices({
     config,
     log,
     metrics,
     audit,
     masker,
+    lanes,
     hashKey,
     identities,
     targets,
@@ -148,6 +156,11 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
       log.info({}, 'stopped');
     },
   };
+}
+
+function logLane(event: LaneEvent, log: Log): void {
+  if (event.kind === 'bug') log.error({ bug: reportBug(event.error) }, 'an answer of a lane was lost by a bug');
+  else log.debug({ event: event.kind }, 'lane');
 }
 
 const pulseMs = 500;
@@ -218,7 +231,7 @@ function openAudit(config: Config, metrics: Metrics, log: Log): FileSink {
     durability: config.audit.durability,
     fileBytesMax: config.audit.fileBytes,
     bufferBytesMax: auditBytesMax,
-    onBug: (error) => log.error({ err: error }, 'a session failed by a bug'),
+    onBug: (error) => log.error({ bug: reportBug(error) }, 'the audit of a session failed by a bug'),
     onWrite: (durationUs, fault) => {
       gate.auditFlush.observe(durationUs);
       if (fault === null) return;
@@ -234,6 +247,7 @@ interface Parts {
   readonly metrics: Metrics;
   readonly audit: FileSink;
   readonly masker: GateMasker;
+  readonly lanes: Lanes;
   readonly hashKey: Uint8Array;
   readonly identities: IdentityStore;
   readonly targets: ReadonlyMap<string, OpenTarget>;
@@ -249,12 +263,16 @@ function composeServices(parts: Parts): Services {
     limits: {
       messageBytesMax: config.limits.messageBytes,
       statementBytesMax: config.limits.statementBytes,
+      statementInlineBytes: config.limits.statementInlineBytes,
+      analysisMs: config.limits.analysisMs,
       authenticationMs: config.limits.authenticationMs,
       startupBytesMax: config.limits.startupBytes,
       catalogProbeMs: config.masking.catalogProbeMs,
     },
     log,
     masker: parts.masker,
+    // Whoever asks for no threads gets none. Where `auto` finds a single processor, a thread still keeps others from waiting.
+    heavy: config.workers === 0 ? null : (task, payload, timeoutMs) => parts.lanes.runHeavy(task, payload, timeoutMs),
     hashKey: parts.hashKey,
     strongerMask,
     tlsRequired: config.listen.postgres.tls?.required ?? false,
@@ -275,7 +293,13 @@ function composeServices(parts: Parts): Services {
       if ('code' in wire) {
         metrics.connection(target.info.name).dialFailures++;
         log.warn({ connection: target.info.name, detail: wire.detail }, 'the target cannot be reached');
+        return wire;
       }
+      // A session sets its own; what is left are the gate's own readings.
+      wire.onBug = (error) => {
+        log.error({ bug: reportBug(error), connection: target.info.name }, 'a connection to a target ended by a bug');
+        wire.destroy();
+      };
       return wire;
     },
     policyFor: (identity, connection) => state.policies.forSession(identity, connection, budgets),
@@ -289,6 +313,7 @@ function composeServices(parts: Parts): Services {
       });
     },
     every: (ms, task) => parts.timers.every(ms, task),
+    nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
     random: (count) => new Uint8Array(randomBytes(count)),
   };
 }
@@ -327,7 +352,7 @@ function watchForChanges(config: Config, digest: string, state: State, metrics: 
       metrics.gate.policyVersion = change.set.version;
       log.info({ policies: change.set.policies.length }, 'policies reloaded');
     },
-    { loaded: digest },
+    { loaded: digest, onBug: (error) => log.error({ bug: reportBug(error) }, 'watching policies failed by a bug') },
   );
 }
 

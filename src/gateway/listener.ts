@@ -4,6 +4,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import { reportBug } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Identity } from '../facts.ts';
 import type { Protocol, Services, Session } from '../protocols/protocol.ts';
@@ -83,7 +84,7 @@ export class Listener {
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    for (const client of this.#clients) client.session?.drain();
+    for (const client of this.#clients) this.#call(client, (session) => session.drain());
     if (this.#clients.size === 0) return;
     const timer = setTimeout(() => this.#abortAll(), limitMs);
     await empty;
@@ -97,27 +98,56 @@ export class Listener {
       const { wire, session } = client;
       // What an unauthenticated client may do is limited by its own timer.
       if (session === null || client.identity === null) continue;
-      const pace = client.pace.judge(wire, session.busy, limits, nowMs);
+      let busy = false;
+      this.#call(client, () => {
+        busy = session.busy;
+      });
+      const pace = client.pace.judge(wire, busy, limits, nowMs);
       if (pace === 'idle') {
         counters.idleTimeouts++;
-        this.#close(client, session, 'BG_IDLE_TIMEOUT');
+        this.#close(client, 'BG_IDLE_TIMEOUT');
       } else if (pace === 'slow') {
         counters.slowClients++;
-        this.#close(client, session, 'BG_SLOW_CLIENT');
+        this.#close(client, 'BG_SLOW_CLIENT');
         // Nobody reads a farewell, and what is queued holds slots that others wait for.
         wire.destroy();
       }
     }
   }
 
-  #close(client: Client, session: Session, code: ErrorCode): void {
+  #close(client: Client, code: ErrorCode): void {
     const { services } = this.#options;
     services.log.info({ code, peer: client.wire.peer, user: client.identity?.user }, 'session closed');
-    session.abort(code);
+    this.#abort(client, code);
+  }
+
+  #abort(client: Client, code: ErrorCode): void {
+    this.#call(client, (session) => session.abort(code));
+  }
+
+  /** The way into a session from timers and from others: what throws in there ends that session and no other. */
+  #call(client: Client, call: (session: Session) => void): void {
+    if (client.session === null) return;
+    try {
+      call(client.session);
+    } catch (error) {
+      this.#crash(client, error);
+    }
+  }
+
+  #crash(client: Client, error: unknown): void {
+    try {
+      if (client.session !== null) return client.session.crash(error);
+    } catch (again) {
+      this.#options.services.log.error({ bug: reportBug(again) }, 'a session could not be ended in order');
+    }
+    this.#options.services.log.error({ bug: reportBug(error), peer: client.wire.peer }, 'a session ended by a bug');
+    client.wire.destroy();
+    this.#ended(client);
   }
 
   #abortAll(): void {
-    for (const client of this.#clients) client.session?.abort('BG_SHUTTING_DOWN');
+    for (const client of this.#clients) this.#abort(client, 'BG_SHUTTING_DOWN');
     const last = setTimeout(() => {
       for (const client of this.#clients) client.wire.destroy();
       this.#onEmpty?.();
@@ -147,22 +177,27 @@ export class Listener {
     counters.unauthenticatedOpen = this.#unauthenticated.size;
     client.timer = setTimeout(() => {
       counters.authenticationTimeouts++;
-      client.session?.abort('BG_AUTH_TIMEOUT');
+      this.#abort(client, 'BG_AUTH_TIMEOUT');
     }, authenticationMs);
-    client.session = protocol.accept(wire, services, {
-      onAuthenticated: (identity, connection) => this.#authenticated(client, identity, connection.name),
-      onAuthenticationFailed: () => {
-        counters.authenticationFailures++;
-      },
-      onEnd: () => this.#ended(client),
-    });
+    wire.onBug = (error) => this.#crash(client, error);
+    try {
+      client.session = protocol.accept(wire, services, {
+        onAuthenticated: (identity, connection) => this.#authenticated(client, identity, connection.name),
+        onAuthenticationFailed: () => {
+          counters.authenticationFailures++;
+        },
+        onEnd: () => this.#ended(client),
+      });
+    } catch (error) {
+      this.#crash(client, error);
+    }
   }
 
   #dropOldest(): void {
     this.#options.counters.socketsRefused++;
     for (const oldest of this.#unauthenticated) {
       this.#unauthenticated.delete(oldest);
-      oldest.session?.abort('BG_TOO_MANY_CONNECTIONS');
+      this.#abort(oldest, 'BG_TOO_MANY_CONNECTIONS');
       return;
     }
   }

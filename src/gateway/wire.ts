@@ -62,9 +62,11 @@ export class SocketWire implements Wire {
   receivedBytes = 0;
   takenBytes = 0;
   closed = false;
+  /** Until somebody answers for the wire. */
+  onBug: (error: unknown) => void = () => this.destroy();
   /** What net.Socket needs to read straight into the reader's memory. It asks for memory while it is being made. */
   readonly onread: net.OnReadOpts = {
-    buffer: () => this.#reader.buffer(),
+    buffer: () => this.#buffer(),
     callback: (count: number, bytes: Uint8Array) => this.#onRead(bytes, count),
   };
   #attached: net.Socket | null = null;
@@ -107,7 +109,7 @@ export class SocketWire implements Wire {
     const before = this.#reader;
     this.#reader = reader;
     if (this.closed) {
-      queueMicrotask(() => reader.onClose());
+      queueMicrotask(() => this.#tellClosed(reader));
       return;
     }
     if (before instanceof ParkedReader && before.parked !== null) this.#onChunk(before.parked);
@@ -123,8 +125,12 @@ export class SocketWire implements Wire {
     const taken = (): void => {
       this.queuedBytes -= length;
       this.takenBytes += length;
-      done?.();
-      if (!this.closed) this.#reader.onDrain();
+      try {
+        done?.();
+        if (!this.closed) this.#reader.onDrain();
+      } catch (error) {
+        this.#caught(error);
+      }
     };
     this.queuedBytes += length;
     if (this.#direct === null) {
@@ -196,8 +202,38 @@ export class SocketWire implements Wire {
 
   #onRead(bytes: Uint8Array, count: number): boolean {
     this.receivedBytes += count;
-    this.#reader.onRead(bytes, count);
+    try {
+      this.#reader.onRead(bytes, count);
+    } catch (error) {
+      this.#caught(error);
+    }
     return !this.#paused;
+  }
+
+  #buffer(): Uint8Array {
+    try {
+      return this.#reader.buffer();
+    } catch (error) {
+      this.#caught(error);
+      return parkedSpace;
+    }
+  }
+
+  /** All ways from a socket into a session lead through this class, so this is where what goes wrong there ends. */
+  #caught(error: unknown): void {
+    try {
+      this.onBug(error);
+    } catch {
+      this.destroy();
+    }
+  }
+
+  #tellClosed(reader: WireReader): void {
+    try {
+      reader.onClose();
+    } catch (error) {
+      this.#caught(error);
+    }
   }
 
   /** Bytes that arrived by event: copied into the reader's memory, piece by piece. */
@@ -205,10 +241,14 @@ export class SocketWire implements Wire {
     this.receivedBytes += chunk.length;
     let at = 0;
     while (at < chunk.length && !this.closed) {
-      const space = this.#reader.buffer();
+      const space = this.#buffer();
       const count = Math.min(space.length, chunk.length - at);
       space.set(at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count));
-      this.#reader.onRead(space, count);
+      try {
+        this.#reader.onRead(space, count);
+      } catch (error) {
+        return this.#caught(error);
+      }
       at += count;
     }
   }
@@ -217,7 +257,7 @@ export class SocketWire implements Wire {
     if (this.closed) return;
     this.closed = true;
     this.expireIn(null);
-    this.#reader.onClose();
+    this.#tellClosed(this.#reader);
   }
 }
 

@@ -3,6 +3,8 @@
  * keeps a parser busy for a second must stop neither the main thread nor the lanes.
  */
 import type { Piscina } from 'piscina';
+import { reportBug } from '../errors.ts';
+import { threadEnv } from './threadEnv.ts';
 
 /** Name of a task to the module (file URL) and export that runs it. The function takes and returns cloneable data. */
 export type HeavyTaskModules = Readonly<Record<string, { readonly module: string; readonly export: string }>>;
@@ -48,7 +50,9 @@ export class HeavyTasks {
       return { kind: 'done', value };
     } catch (error) {
       if (timeout.signal.aborted) return { kind: 'timeout' };
-      return { kind: 'failed', detail: error instanceof Error ? error.message : String(error) };
+      // What it says may quote the payload.
+      const { kind, frames } = reportBug(error);
+      return { kind: 'failed', detail: `${kind} at ${frames[0] ?? 'no place of ours'}` };
     } finally {
       clearTimeout(timer);
       this.#running--;
@@ -70,7 +74,7 @@ async function openPool(): Promise<Piscina> {
     idleTimeout: idleMs,
     maxQueue: waitingMax,
     atomics: 'disabled',
-    env: {},
+    env: threadEnv(),
     resourceLimits: { maxOldGenerationSizeMb: 512 },
     recordTiming: false,
   });

@@ -9,8 +9,6 @@
  * pays neither their start nor their memory. Until one is ready, `submit` says no and the caller masks
  * on the main thread.
  */
-import { getCompileCacheDir } from 'node:module';
-import { dirname } from 'node:path';
 import type { Piscina } from 'piscina';
 import type { Slab } from '../bytes/slab.ts';
 import type { MaskPlan } from '../masking/plan.ts';
@@ -18,6 +16,7 @@ import { HeavyTasks } from './heavy.ts';
 import type { HeavyResult, HeavyTaskModules } from './heavy.ts';
 import { LaneRun } from './laneRun.ts';
 import type { LaneDone, LaneSettings } from './laneRun.ts';
+import { threadEnv } from './threadEnv.ts';
 
 export interface LaneOptions {
   /** Threads at most; 0: no lanes, `submit` always says no. */
@@ -282,22 +281,11 @@ async function openPool(lanes: number, heapMbMax: number): Promise<Piscina> {
     idleTimeout: 0,
     maxQueue: lanes,
     atomics: 'disabled',
-    // Secrets in the environment are no business of a thread that handles foreign bytes.
-    env: compileCacheEnv(),
+    env: threadEnv(),
     resourceLimits: { maxOldGenerationSizeMb: heapMbMax, maxYoungGenerationSizeMb: 16 },
     recordTiming: false,
   });
   // Every task reports its own failure; without a listener Piscina's extra event would end the process.
   pool.on('error', () => {});
   return pool;
-}
-
-/**
- * A thread does not inherit the compile cache; it looks for it in its environment. Without it every lane strips types for
- * itself, which takes 80 ms and 30 MB.
- */
-function compileCacheEnv(): Record<string, string> {
-  const directory = getCompileCacheDir();
-  // The directory in use is that of this version of Node, inside the one that is configured.
-  return directory === undefined ? {} : { NODE_COMPILE_CACHE: dirname(directory) };
 }

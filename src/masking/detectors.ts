@@ -10,6 +10,7 @@ import { Spans, type Scanner } from './detect/spans.ts';
 import { suspect, Suspect } from './detect/suspect.ts';
 import { detectorNames, type DetectorName } from './detectorNames.ts';
 import { copyBytes } from './edits.ts';
+import type { RangeGuard } from './ownPatterns.ts';
 import type { TextEncoding } from './plan.ts';
 import type { CustomDetector } from '../facts.ts';
 
@@ -47,19 +48,21 @@ export interface DetectorSet {
 
 /**
  * `names[i]` is a built-in or custom detector; spans carry `i`. `strength[i]` decides where spans overlap.
- * A name that is neither throws: policies are checked when they are loaded.
+ * A name that is neither throws: policies are checked when they are loaded. `guard`: what is known of the range that values
+ * stand in; null where they stand in none.
  */
 export function compileDetectors(
   names: readonly string[],
   custom: readonly CustomDetector[],
   strength: Int32Array,
   encoding: TextEncoding,
+  guard: RangeGuard | null,
 ): DetectorSet {
   const scanners: { bit: number; scan: Scanner; id: number }[] = [];
   const digits: DigitDetectors = { card: -1, ssn: -1, phone: -1 };
   let bits = encoding === 'utf8' ? Suspect.FOLD : 0;
   names.forEach((name, id) => {
-    const entry = entryOf(name, custom);
+    const entry = entryOf(name, custom, guard);
     bits |= entry.bit;
     if (entry.scan !== null) scanners.push({ bit: entry.bit, scan: entry.scan, id });
     else if (entry.bit === Suspect.CARD) digits.card = id;
@@ -100,22 +103,23 @@ export function compileDetectors(
   };
 }
 
-function entryOf(name: string, custom: readonly CustomDetector[]): Entry {
+function entryOf(name: string, custom: readonly CustomDetector[], guard: RangeGuard | null): Entry {
   const known = detectorNames.find((builtInName) => builtInName === name);
   if (known !== undefined) return builtIn[known];
   const own = custom.find((detector) => detector.name === name);
   if (own === undefined) throw new Error(`no such detector: ${name}`);
-  return { bit: Suspect.CUSTOM, scan: customScanner(own.pattern) };
+  return { bit: Suspect.CUSTOM, scan: customScanner(own.pattern, guard) };
 }
 
 /**
  * RE2 runs in linear time whatever the pattern, which V8's engine does not promise. It reads a private copy: offsets of
  * matches in a Buffer are in bytes, and a match must not see the bytes around the value.
  */
-function customScanner(pattern: string): Scanner {
+function customScanner(pattern: string, guard: RangeGuard | null): Scanner {
   const expression = new RE2(pattern, 'g');
   let copy = Buffer.alloc(1024);
   return (src, start, end, spans, id) => {
+    if (guard !== null && guard.rulesOut(pattern, src, start, end)) return;
     if (end - start > copy.length) copy = Buffer.alloc((end - start) * 2);
     copyBytes(src, start, end, copy, 0);
     const text = copy.subarray(0, end - start);

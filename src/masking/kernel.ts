@@ -8,6 +8,7 @@
 import { i32, writeI32 } from '../bytes/bytes.ts';
 import { CopyCsvRows, CopyTextRows } from './copyRows.ts';
 import { copyBytes, Edits, type ValueMask } from './edits.ts';
+import type { RangeGuard } from './ownPatterns.ts';
 import { preparePairs } from './pairs.ts';
 import type { Kernel, KernelResult, MaskPlan } from './plan.ts';
 import { LengthPrefixedRows, MALFORMED, type RowWalker } from './rows.ts';
@@ -23,7 +24,7 @@ const MOVE_LOOP_BYTES_MAX = 64;
 export function createKernel(plan: MaskPlan): Kernel {
   const scans = compileScans(plan);
   const masks = compileColumns(plan, scans);
-  const mover = new Mover();
+  const mover = new Mover(plan.columns.some(({ action }) => action === 'scan') ? scans.guard : null);
   const walker = rowWalker(plan, masks);
   const type = plan.rowFormat === 'data_row' ? DATA_ROW : COPY_DATA;
   const hasHeader = plan.copy?.header === true && plan.rowFormat !== 'copy_binary';
@@ -60,6 +61,7 @@ function rowWalker(plan: MaskPlan, masks: readonly (ValueMask | null)[]): RowWal
  */
 class Mover {
   readonly #edits = new Edits();
+  readonly #guard: RangeGuard | null;
   #base = 0;
   #out = 0;
   #from = 0;
@@ -72,7 +74,29 @@ class Mover {
     masked: 0,
   };
 
+  constructor(guard: RangeGuard | null) {
+    this.#guard = guard;
+  }
+
+  /** Guarded: what stands in the range is known only as long as nobody else writes to it. */
   run(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    outputStart: number,
+    walker: RowWalker,
+    type: number,
+    skipFirst: boolean,
+  ): KernelResult {
+    this.#guard?.open(bytes, start, end);
+    try {
+      return this.#run(bytes, start, end, outputStart, walker, type, skipFirst);
+    } finally {
+      this.#guard?.close();
+    }
+  }
+
+  #run(
     bytes: Uint8Array,
     start: number,
     end: number,
@@ -96,6 +120,7 @@ class Mover {
         break;
       }
       edits.clear();
+      this.#guard?.reach(bytes, at, next, end);
       const changed = skip ? 0 : walker.walk(bytes, at, next, edits);
       skip = false;
       if (changed === MALFORMED) {

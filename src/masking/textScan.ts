@@ -5,6 +5,7 @@ import { compileDetectors, type DetectorSet } from './detectors.ts';
 import { applyEdits, CHANGED, Edits, NULLED, Text, UNCHANGED, type Outcome, type ValueMask } from './edits.ts';
 import type { Hasher } from './hash.ts';
 import { maskStrength, textMask } from './masks.ts';
+import type { RangeGuard } from './ownPatterns.ts';
 import type { DetectorPlan, TextEncoding } from './plan.ts';
 
 export interface TextScan {
@@ -22,16 +23,21 @@ export function compileTextScan(
   custom: readonly CustomDetector[],
   encoding: TextEncoding,
   hasher: Hasher,
+  guard: RangeGuard | null = null,
 ): TextScan {
   const strength = Int32Array.from(plans, (plan) => maskStrength(plan.mask));
   const masks = plans.map((plan) => textMask(plan.mask, encoding, hasher));
   const names = plans.map((plan) => plan.name);
-  const detectors = compileDetectors(names, custom, strength, encoding);
+  const detectors = compileDetectors(names, custom, strength, encoding, guard);
   const bits = detectors.bits;
+
+  /** Every value is suspected of a policy's own patterns, and nearly all of that alone. */
+  const ruledOut = (suspects: number, src: Uint8Array, start: number, end: number): boolean =>
+    suspects === Suspect.CUSTOM && guard !== null && guard.ruledOut(src, start, end);
 
   const mask = (src: Uint8Array, start: number, end: number, edits: Edits): Outcome => {
     const suspects = suspect(src, start, end) & bits;
-    if (suspects === 0) return UNCHANGED;
+    if (suspects === 0 || ruledOut(suspects, src, start, end)) return UNCHANGED;
     const spans = detectors.scan(src, start, end, suspects);
     if (spans.count === 0) return UNCHANGED;
     const { count, used } = edits;
@@ -50,7 +56,8 @@ export function compileTextScan(
     detectors,
     matches(src, start, end) {
       const suspects = suspect(src, start, end) & bits;
-      return suspects !== 0 && detectors.scan(src, start, end, suspects).count > 0;
+      if (suspects === 0 || ruledOut(suspects, src, start, end)) return false;
+      return detectors.scan(src, start, end, suspects).count > 0;
     },
   };
 }

@@ -6,6 +6,7 @@ import { createHasher, type Hasher } from './hash.ts';
 import { jsonColumnMask, jsonScan } from './json.ts';
 import { textMask } from './masks.ts';
 import { numberScan } from './numbers.ts';
+import { RangeGuard } from './ownPatterns.ts';
 import type { ColumnPlan, MaskPlan } from './plan.ts';
 import { compileTextScan, type TextScan } from './textScan.ts';
 
@@ -15,16 +16,22 @@ export interface Scans {
   /** Only the detectors that look at bare numbers. */
   readonly number: TextScan;
   readonly hasher: Hasher;
+  /** Of the policy's own patterns; null without any that it could rule out. */
+  readonly guard: RangeGuard | null;
 }
 
 export function compileScans(plan: MaskPlan): Scans {
   const hasher = createHasher(plan.hashKey);
   const own = new Set(plan.customDetectors.map((detector) => detector.name));
   const forNumbers = plan.detectors.filter((d) => d.name === 'credit_card' || own.has(d.name));
+  const used = plan.customDetectors.filter(({ name }) => plan.detectors.some((detector) => detector.name === name));
+  const ranges = new RangeGuard(used);
+  const guard = ranges.useful ? ranges : null;
   return {
-    text: compileTextScan(plan.detectors, plan.customDetectors, plan.encoding, hasher),
-    number: compileTextScan(forNumbers, plan.customDetectors, plan.encoding, hasher),
+    text: compileTextScan(plan.detectors, plan.customDetectors, plan.encoding, hasher, guard),
+    number: compileTextScan(forNumbers, plan.customDetectors, plan.encoding, hasher, guard),
     hasher,
+    guard,
   };
 }
 

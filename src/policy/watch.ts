@@ -17,6 +17,8 @@ export interface WatchOptions {
   readonly loaded: string;
   readonly settleMs?: number;
   readonly pollMs?: number;
+  /** Looking, or the caller's `onChange`, has thrown. The next look comes all the same. */
+  readonly onBug?: (error: unknown) => void;
 }
 
 export interface PolicyWatch {
@@ -40,6 +42,7 @@ export function watchPolicies(
 class DirectoryWatch implements PolicyWatch {
   readonly #directory: string;
   readonly #onChange: (change: LoadedPolicies) => void;
+  readonly #onBug: (error: unknown) => void;
   readonly #settleMs: number;
   readonly #poll: NodeJS.Timeout;
   readonly #watcher: FSWatcher | null;
@@ -51,6 +54,7 @@ class DirectoryWatch implements PolicyWatch {
   constructor(directory: string, onChange: (change: LoadedPolicies) => void, options: WatchOptions) {
     this.#directory = directory;
     this.#onChange = onChange;
+    this.#onBug = options.onBug ?? (() => {});
     this.#settleMs = options.settleMs ?? 150;
     this.#reported = options.loaded;
     this.#settling = null;
@@ -63,7 +67,7 @@ class DirectoryWatch implements PolicyWatch {
 
   check(): Promise<void> {
     // One look at a time, in order: an older content must never be reported after a newer one.
-    this.#running = this.#running.then(() => this.#look());
+    this.#running = this.#running.then(() => this.#look()).catch(this.#onBug);
     return this.#running;
   }
 

@@ -24,6 +24,8 @@ export interface Wire {
   /** Bytes written and not yet taken by the operating system. */
   readonly queuedBytes: number;
   readonly closed: boolean;
+  /** A call into the reader, or a callback of a write, has thrown: a bug, whose session is to be ended by whoever sets this. */
+  onBug: (error: unknown) => void;
   /** From now on reads go to `reader`; bytes already read come first. */
   setReader(reader: WireReader): void;
   /**
@@ -191,6 +193,10 @@ export interface Log {
 export interface Limits {
   readonly messageBytesMax: number;
   readonly statementBytesMax: number;
+  /** Longer statement texts are analysed in a thread, if there is {@link Services.heavy}. */
+  readonly statementInlineBytes: number;
+  /** Time for that, waiting included. */
+  readonly analysisMs: number;
   readonly authenticationMs: number;
   /** All that a client may send before it has logged in. */
   readonly startupBytesMax: number;
@@ -198,11 +204,25 @@ export interface Limits {
   readonly catalogProbeMs: number;
 }
 
+/** The outcome of a task in a thread. Foreign bytes were at work there, so `value` proves nothing of its shape. */
+export type HeavyResult =
+  | { readonly kind: 'done'; readonly value: unknown }
+  | { readonly kind: 'timeout' }
+  /** Too many tasks wait already. */
+  | { readonly kind: 'busy' }
+  /** The task threw, or its thread died. For the log. */
+  | { readonly kind: 'failed'; readonly detail: string };
+
+/** Runs a task of the protocol's own in a thread. Payload and result are copied. Never rejects. */
+export type RunHeavy = (task: string, payload: unknown, timeoutMs: number) => Promise<HeavyResult>;
+
 /** Everything a session may ask of the gateway. */
 export interface Services {
   readonly limits: Limits;
   readonly log: Log;
   readonly masker: Masker;
+  /** null: everything runs on the main thread. */
+  readonly heavy: RunHeavy | null;
   readonly hashKey: Uint8Array;
   /** The stronger of two masks. */
   readonly strongerMask: (a: MaskSpec, b: MaskSpec) => MaskSpec;
@@ -221,6 +241,8 @@ export interface Services {
   readonly gatePermit: Permit;
   /** Calls `task` every `ms` milliseconds until the returned function is called, or the gate stops. Keeps no process alive. */
   every(ms: number, task: () => void): () => void;
+  /** Resolves when everybody else has had a turn: for work that is long in all, done piece by piece. */
+  nextTurn(): Promise<void>;
   /** Random bytes from the operating system. */
   random(count: number): Uint8Array;
 }
@@ -233,6 +255,8 @@ export interface Session {
   drain(): void;
   /** Close now, with a native error where the stream allows one. */
   abort(code: ErrorCode): void;
+  /** Something threw in a call into the session, which is a bug: log where, and close now whatever state it is in. */
+  crash(error: unknown): void;
 }
 
 /** What a session tells the gateway about itself. */

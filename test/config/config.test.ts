@@ -70,6 +70,8 @@ describe('parseConfig', () => {
         startupBytes: 16_384,
         messageBytes: 67_108_864,
         statementBytes: 1_048_576,
+        statementInlineBytes: 16_384,
+        analysisMs: 10_000,
         dialMs: 10_000,
         idleMs: null,
         slowClientMs: 900_000,

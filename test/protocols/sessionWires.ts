@@ -13,7 +13,15 @@ import { strongerMask } from '../../src/policy/strength.ts';
 import { PostgresProtocol } from '../../src/protocols/postgres/index.ts';
 import { clientKeyOf, hmacSha256, saltPassword, sha256 } from '../../src/scram/keys.ts';
 import { formatVerifier, makeVerifier } from '../../src/scram/verifier.ts';
-import type { Services, Session, SessionPolicy, Target, Wire, WireReader } from '../../src/protocols/protocol.ts';
+import type {
+  RunHeavy,
+  Services,
+  Session,
+  SessionPolicy,
+  Target,
+  Wire,
+  WireReader,
+} from '../../src/protocols/protocol.ts';
 import { ConnectionCounters, GateCounters } from '../../src/telemetry/counters.ts';
 import { cstring, int32, message, startupMessage } from '../support/rawPostgres.ts';
 import { policySet } from '../policy/support.ts';
@@ -32,6 +40,9 @@ export class MemoryWire implements Wire {
   readonly peerCertificate = null;
   queuedBytes = 0;
   closed = false;
+  /** Null for tests that want to see it thrown. */
+  guarded = false;
+  onBug: (error: unknown) => void = () => this.destroy();
   /** What is written is dropped, and counts as taken at once. */
   muted = false;
   readonly #incoming: Buffer[] = [];
@@ -112,7 +123,12 @@ export class MemoryWire implements Wire {
     space.set(piece.subarray(0, count));
     if (count === piece.length) this.#incoming.shift();
     else this.#incoming[0] = piece.subarray(count);
-    this.#reader.onRead(space, count);
+    try {
+      this.#reader.onRead(space, count);
+    } catch (error) {
+      if (!this.guarded) throw error;
+      this.onBug(error);
+    }
     return true;
   }
 }
@@ -124,6 +140,13 @@ export interface WorldOptions {
   /** Every range to mask goes to a lane that answers later, the last one first. */
   readonly lanes?: boolean;
   readonly slotBytes?: number;
+  /** Threads, or what stands in for them; default: none. */
+  readonly heavy?: RunHeavy;
+  readonly statementInlineBytes?: number;
+  /** What throws in a session ends it, as over a socket. Default: the test sees it. */
+  readonly guarded?: boolean;
+  /** Takes the place of services of the gate. */
+  readonly replace?: (services: Services) => Partial<Services>;
   /** In place of an audit that keeps nothing. */
   readonly openAudit?: Services['openAudit'];
 }
@@ -245,11 +268,15 @@ export class World {
     const client = new MemoryWire((bytes) => received.push(bytes));
     this.dialled = [];
     this.opened++;
-    const session = this.#protocol.accept(client, this.#services(), {
+    const services = this.#services();
+    const replaced = this.opened > 1 ? this.#options.replace?.(services) : undefined;
+    const session = this.#protocol.accept(client, replaced === undefined ? services : { ...services, ...replaced }, {
       onAuthenticated: () => true,
       onAuthenticationFailed: () => {},
       onEnd: () => void this.ended++,
     });
+    client.guarded = this.#options.guarded ?? false;
+    client.onBug = (error) => session.crash(error);
     return { client, received, session, rest: () => this.#rest(client) };
   }
 
@@ -268,6 +295,7 @@ export class World {
 
   #dial(): Promise<Wire | Fault> {
     const dialled = new Dialled(this.#options.target);
+    dialled.wire.guarded = this.#options.guarded ?? false;
     this.dialled.push(dialled);
     return Promise.resolve(dialled.wire);
   }
@@ -279,12 +307,15 @@ export class World {
       limits: {
         messageBytesMax: 1 << 20,
         statementBytesMax: 1 << 20,
+        statementInlineBytes: this.#options.statementInlineBytes ?? 16_384,
+        analysisMs: 10_000,
         authenticationMs: 10_000,
         startupBytesMax: 16_384,
         catalogProbeMs: 0,
       },
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       masker: this.#masker,
+      heavy: this.#options.heavy ?? null,
       hashKey: new Uint8Array(32),
       strongerMask,
       tlsRequired: false,
@@ -306,6 +337,7 @@ export class World {
       countersFor: () => this.counters,
       // No time passes here.
       every: () => () => {},
+      nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
       // Nonces are known, so that the client's answers can be made beforehand; process numbers differ.
       random: (count) => (count === 4 ? Buffer.from(int32(++this.#drawn)) : new Uint8Array(count)),
     };

@@ -2,9 +2,10 @@
  * A snapshot of what the gate must know of a target's schema: an immutable value with a version number.
  *
  * It turns the OIDs of RowDescription into names, resolves names as the server would, and carries the definitions
- * (views, SQL functions, generated columns) through which values travel, and the constraints that compare them. It is built from the rows of the queries in
- * catalogQueries.ts by buildCatalog in catalogBuild.ts.
+ * (views, SQL functions, generated columns) through which values travel, and the constraints that compare them. It is
+ * built from the rows of the queries in catalogQueries.ts by buildCatalog in catalogBuild.ts.
  */
+import type { CatalogRows } from './catalogBuild.ts';
 import type { Constraint, ForeignKey } from './catalogConstraints.ts';
 import type { PgType } from './types.ts';
 
@@ -109,6 +110,8 @@ export interface Catalog {
   /** Unique in the process, so caches can key on it. */
   readonly version: number;
   readonly parse: ParseSql;
+  /** What it was built from, to build it elsewhere again. */
+  readonly rows: CatalogRows;
   readonly relations: ReadonlyMap<number, Relation>;
   relation(oid: number): Relation | undefined;
   /** Relation that `schema.name` means on this path; undefined where there is none or it is not certain. */

@@ -47,6 +47,7 @@ export function buildCatalog(rows: CatalogRows, parse: ParseSql): Catalog | { re
     casts: groupOids(rows.casts ?? [], oid),
     constraints,
     parse,
+    rows,
   });
 }
 
@@ -65,6 +66,7 @@ interface CatalogParts {
   readonly casts: ReadonlyMap<number, readonly number[]>;
   readonly constraints: Constraints;
   readonly parse: ParseSql;
+  readonly rows: CatalogRows;
 }
 
 const noFunctions: readonly PgFunction[] = Object.freeze([]);
@@ -90,6 +92,7 @@ function assemble(parts: CatalogParts): Catalog {
   return Object.freeze({
     version: ++lastVersion,
     parse: parts.parse,
+    rows: parts.rows,
     relations,
     relation: (relation: number) => relations.get(relation),
     resolve,

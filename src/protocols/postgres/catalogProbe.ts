@@ -7,6 +7,7 @@
  * A snapshot that nothing has confirmed for {@link missesMax} ticks is stale too. Whoever needs it reads it anew then, which
  * fails closed where it cannot be read.
  */
+import { reportBug } from '../../errors.ts';
 import type { Fault } from '../../errors.ts';
 import type { Log, Services } from '../protocol.ts';
 import { catalogPrelude, firstUserOid } from './catalogQueries.ts';
@@ -94,7 +95,7 @@ export class CatalogProbe {
     if (this.#looking) return;
     this.#looking = true;
     this.#look()
-      .catch((cause: unknown) => this.#parts.log.error({ err: cause }, 'a catalog probe failed by a bug'))
+      .catch((cause: unknown) => this.#parts.log.error({ bug: reportBug(cause) }, 'a catalog probe failed by a bug'))
       .finally(() => {
         this.#looking = false;
       });

@@ -96,11 +96,14 @@ export class CatalogSource {
   /** Reads the catalog as it is now. Null: done. */
   async refresh(): Promise<Fault | null> {
     // A reading that is under way may have begun before the change that the caller knows of.
-    while (this.#reading !== null) await this.#reading;
+    while (this.#reading !== null) await this.#reading.catch(() => null);
     this.#reading = this.#read();
-    const fault = await this.#reading;
-    this.#reading = null;
-    return fault;
+    try {
+      return await this.#reading;
+    } finally {
+      // Also after a bug, or nobody could ever read it again.
+      this.#reading = null;
+    }
   }
 
   async #read(): Promise<Fault | null> {

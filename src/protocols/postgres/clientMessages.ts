@@ -3,7 +3,7 @@
  * what is refused is replaced by something that surely fails (refusals.ts). Everything else is forwarded as it is.
  */
 import type { Frame } from '../../bytes/frames.ts';
-import { u16 } from '../../bytes/bytes.ts';
+import type { Fault } from '../../errors.ts';
 import type { ColumnName, Decision, Permit } from '../../facts.ts';
 import type { Place, SharedLease } from '../orderedOutput.ts';
 import type { AuditEntry } from '../protocol.ts';
@@ -13,6 +13,7 @@ import type { AnalyzedStatement } from './facts.ts';
 import type { ParseFault } from './parse.ts';
 import { isIndirect, Portal, PreparedStatement } from './prepared.ts';
 import {
+  blockedFor,
   failingParse,
   failingQuery,
   failingUnnamedParse,
@@ -22,8 +23,8 @@ import {
   unknownName,
 } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import type { StatementCache } from './statementCache.ts';
 import { StatementRun } from './statementRun.ts';
+import type { StatementTexts } from './statementTexts.ts';
 import type { Verdicts } from './verdicts.ts';
 import { clientFault, Frontend } from './wire.ts';
 import {
@@ -36,19 +37,19 @@ import {
   readExecute,
   readNamed,
   readParse,
+  resultFormats,
 } from './wireFrontend.ts';
 import { describe, flush } from './wireToTarget.ts';
 import { decodeByteString, utf8Text } from './wireText.ts';
 
 const flushMessage = flush();
 const noStatement = { text: '', fingerprint: '', kind: 'empty' } as const;
-const noFormats = new Int8Array(0);
 /** Of a statement that cannot be analysed, this much is recorded. */
 const recordedCharactersMax = 4096;
 
 export class ClientMessages {
   readonly #conversation: Conversation;
-  readonly #cache: StatementCache;
+  readonly #texts: StatementTexts;
   readonly #verdicts: Verdicts;
   readonly #parse = new ParseMessage();
   readonly #bind = new BindMessage();
@@ -63,17 +64,20 @@ export class ClientMessages {
   /** The client's side has room again; set by the session. */
   onClientDrained: () => void = () => {};
 
-  constructor(conversation: Conversation, cache: StatementCache, verdicts: Verdicts) {
+  constructor(conversation: Conversation, texts: StatementTexts, verdicts: Verdicts) {
     this.#conversation = conversation;
     this.#verdicts = verdicts;
-    this.#cache = cache;
+    this.#texts = texts;
   }
 
   /** False: the message cannot be decided yet, and must be presented again; see {@link Verdicts.judge}. */
   onMessage(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): boolean {
-    this.holding = false;
-    this.#dispatch(bytes, frame, slot);
-    return !this.holding;
+    this.holding = this.#texts.waiting;
+    if (!this.holding) this.#dispatch(bytes, frame, slot);
+    if (this.holding) return false;
+    this.#texts.settle();
+    this.#verdicts.settle();
+    return true;
   }
 
   #dispatch(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): void {
@@ -137,15 +141,20 @@ export class ClientMessages {
     audit.whenDurable((fault) => {
       if (this.#conversation.ended) return;
       if (fault !== null) return this.#conversation.fail(fault);
-      toTarget.fill(gate, 0, null, null);
-      this.onForwarded();
+      try {
+        toTarget.fill(gate, 0, null, null);
+        this.onForwarded();
+      } catch (error) {
+        this.#conversation.crash(error);
+      }
     });
   }
 
   #onQuery(bytes: Uint8Array, start: number, body: number, end: number): void {
     const bad = checkQuery(bytes, body, end);
     if (bad !== null) return this.#conversation.fail(bad);
-    const analysis = this.#cache.analyze(bytes, body, end - 1);
+    const analysis = this.#texts.analyze(bytes, body, end - 1);
+    if (analysis === 'wait') return this.#hold();
     if ('fault' in analysis) {
       return this.#refuse('query', failingQuery, this.#unparsable(analysis.fault, bytes, body, end - 1));
     }
@@ -153,7 +162,7 @@ export class ClientMessages {
     const running = this.#verdicts.running(statements);
     const decision = this.#verdicts.judge(this.#verdicts.decide(running), running);
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) {
+    if ('code' in decision || decision.permit === null) {
       return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
     }
     const written = this.#verdicts.maskWritten(running, bytes, null);
@@ -169,7 +178,8 @@ export class ClientMessages {
     const bad = readParse(bytes, body, end, message);
     if (bad !== null) return this.#conversation.fail(bad);
     const failing = message.name === '' ? failingUnnamedParse : failingParse;
-    const analysis = this.#cache.analyze(bytes, message.queryStart, message.queryEnd);
+    const analysis = this.#texts.analyze(bytes, message.queryStart, message.queryEnd);
+    if (analysis === 'wait') return this.#hold();
     if ('fault' in analysis) {
       const refusal = this.#unparsable(analysis.fault, bytes, message.queryStart, message.queryEnd);
       return this.#refuse('parse', failing, refusal);
@@ -203,7 +213,8 @@ export class ClientMessages {
     const { statements } = prepared;
     const decision = this.#judge(prepared);
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
+    if ('code' in decision || decision.permit === null)
+      return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
     const written = this.#verdicts.maskWritten(statements, bytes, message);
     if (written !== null) return this.#refuse('bind', failingParse, this.#maskRefused(statements, written));
     if (conversation.portals.full) return conversation.fail(clientFault('too many portals'));
@@ -213,7 +224,7 @@ export class ClientMessages {
     if (!again) this.#describeFirst(prepared);
     // The record is made here and not at Execute: planning may already run functions that claim to be immutable.
     const run = this.#begin(statements, decision);
-    const portal = new Portal(message.portal, prepared, formatsOf(bytes, message), run, false);
+    const portal = new Portal(message.portal, prepared, resultFormats(bytes, message), run, false);
     const entry = new Expected('bind', false);
     entry.run = run;
     entry.portal = portal;
@@ -240,7 +251,8 @@ export class ClientMessages {
     const goesOn = portal.run !== null && !portal.run.ended;
     const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#judge(prepared);
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
+    if ('code' in decision || decision.permit === null)
+      return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
     const entry = new Expected('execute', false);
     entry.portal = portal;
     entry.run = portal.run !== null && goesOn ? portal.run : this.#begin(statements, decision);
@@ -299,7 +311,7 @@ export class ClientMessages {
   }
 
   /** The verdict on one run of a prepared statement. */
-  #judge(prepared: PreparedStatement): Decision | 'wait' {
+  #judge(prepared: PreparedStatement): Decision | Fault | 'wait' {
     return this.#verdicts.judge(this.#verdicts.decideAgain(prepared), this.#verdicts.running(prepared.statements));
   }
 
@@ -319,25 +331,26 @@ export class ClientMessages {
     return audit.begin(statements.length === 1 ? statements[0] : batchOf(statements), decision, maskRules);
   }
 
-  #blocked(statements: readonly AnalyzedStatement[], decision: Decision): Refusal {
-    const refusal = refusalOf(decision);
-    this.#conversation.refused(this.#record(statements, decision), refusal.code);
+  /** @param decision or why there is none. */
+  #blocked(statements: readonly AnalyzedStatement[], decision: Decision | Fault): Refusal {
+    const known = 'code' in decision ? blockedFor(decision.detail) : decision;
+    const refusal = 'code' in decision ? refusalFor(decision.code, { message: decision.detail }) : refusalOf(known);
+    this.#conversation.refused(this.#record(statements, known), refusal.code);
     return refusal;
   }
 
   /** The refusal of a statement that would overwrite a value with the mask that was shown for it. */
   #maskRefused(statements: readonly AnalyzedStatement[], { schema, table, column }: ColumnName): Refusal {
     const message = `the value given for ${schema}.${table}.${column} is a mask, not a value`;
-    const decision: Decision = { outcome: 'block', rules: [], observed: [], message, permit: null };
-    this.#conversation.refused(this.#record(statements, decision), 'BG_MASK_WRITTEN');
+    this.#conversation.refused(this.#record(statements, blockedFor(message)), 'BG_MASK_WRITTEN');
     return refusalFor('BG_MASK_WRITTEN', { message });
   }
 
   /** Whatever cannot be parsed cannot be decided; the client reads what its own server would say of the syntax. */
   #unparsable(fault: ParseFault, bytes: Uint8Array, start: number, end: number): Refusal {
     const text = utf8Text(bytes, start, Math.min(end, start + recordedCharactersMax));
-    const decision: Decision = { outcome: 'block', rules: [], observed: [], message: fault.detail, permit: null };
-    const entry = this.#conversation.audit.begin({ text, fingerprint: '', kind: 'unparsable' }, decision, []);
+    const record = { text, fingerprint: '', kind: 'unparsable' };
+    const entry = this.#conversation.audit.begin(record, blockedFor(fault.detail), []);
     this.#conversation.refused(entry, fault.code);
     const { syntax } = fault;
     if (syntax !== undefined) return syntaxError(syntax.said, syntax.position);
@@ -372,13 +385,6 @@ const allowedInCopy: ReadonlySet<number> = new Set([
   Frontend.Sync,
   Frontend.Terminate,
 ]);
-
-function formatsOf(bytes: Uint8Array, bind: BindMessage): Int8Array {
-  if (bind.resultFormatCount === 0) return noFormats;
-  const formats = new Int8Array(bind.resultFormatCount);
-  for (let index = 0; index < formats.length; index++) formats[index] = u16(bytes, bind.resultFormatsAt + 2 * index);
-  return formats;
-}
 
 /** One record for several statements that come in one message and run together. */
 function batchOf(statements: readonly AnalyzedStatement[]): { text: string; fingerprint: string; kind: string } {

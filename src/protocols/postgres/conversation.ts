@@ -28,6 +28,8 @@ export interface ConversationParts {
   readonly audit: SessionAudit;
   readonly masks: MaskContext;
   readonly onEnd: (reason: string) => void;
+  /** See {@link Session.crash}. */
+  readonly crash: (error: unknown) => void;
 }
 
 export class Conversation {
@@ -65,7 +67,14 @@ export class Conversation {
   /** What was sent may change the schema before it is answered; other sessions are kept from trusting theirs. */
   changing = false;
   draining = false;
+  /** A thread is at work on a message of the client, which waits for it. */
+  analysing = false;
   ended = false;
+  /**
+   * For what throws where no caller of the session stands above: in callbacks of the audit, of lanes and of threads, and in
+   * promises.
+   */
+  readonly crash: (error: unknown) => void;
   /** A message has left in part, so nothing may be put between its bytes. */
   midMessage = false;
   readonly #onEnd: (reason: string) => void;
@@ -82,6 +91,7 @@ export class Conversation {
     this.audit = parts.audit;
     this.masks = parts.masks;
     this.#onEnd = parts.onEnd;
+    this.crash = parts.crash;
     this.counters = parts.services.countersFor(parts.target.info.name);
     this.toClient = new OrderedOutput(parts.client);
     this.toTarget = new OrderedOutput(parts.targetWire);
@@ -110,7 +120,8 @@ export class Conversation {
 
   /** Nothing is under way: no answer is owed and no transaction is open. */
   get idle(): boolean {
-    return this.expected.length === 0 && this.transaction === TransactionStatus.idle && this.toTarget.empty;
+    if (this.analysing || this.expected.length > 0) return false;
+    return this.transaction === TransactionStatus.idle && this.toTarget.empty;
   }
 
   /** Registers what a message makes the target owe. After an error the target ignores all but Sync. */
@@ -188,6 +199,11 @@ export class Conversation {
     if (!this.schemaTouched) return;
     this.schemaTouched = false;
     this.schemaChanged();
+  }
+
+  /** Goes on with what a promise gives. */
+  follow<T>(promise: Promise<T>, goOn: (value: T) => void): void {
+    promise.then(goOn).catch(this.crash);
   }
 
   /** Writes the result line of `run`, once. */

@@ -7,7 +7,8 @@
 import type { Statement } from '../../facts.ts';
 import { type AstRecord, isRecord, list, record, stringNode, tagOf, text, unwrap } from './ast.ts';
 import { type CopyStatement, readCopy } from './copyStatement.ts';
-import { FactsCollector, type SettingChange, TreeTooDeep } from './factsCollect.ts';
+import type { Distant } from './distant.ts';
+import { FactsCollector, type Lookups, lookupsMax, type SettingChange, TreeTooDeep } from './factsCollect.ts';
 import { walkStatement } from './factsCommands.ts';
 import { walkModify } from './factsModify.ts';
 import {
@@ -46,8 +47,10 @@ export type SessionEffect =
   | { readonly kind: 'ddl' };
 
 export interface AnalyzedStatement extends Statement {
-  /** Wrapped node of libpg-query's tree. */
+  /** Wrapped node of libpg-query's tree; of a distant statement its tag with an empty struct, unless it is a short SET. */
   readonly ast: AstRecord;
+  /** null: the tree is here; see distant.ts. */
+  readonly distant: Distant | null;
   /** Whether `ast` is of this very text; else of one that differs in literals. */
   readonly exact: boolean;
   readonly session: SessionEffect;
@@ -99,8 +102,10 @@ function analyzeParsed(parsed: ParsedText | { fault: ParseFault }, length: numbe
   if ('fault' in parsed) return parsed;
   try {
     let literalFree = true;
+    const lookups: Lookups = { left: lookupsMax };
     const statements = parsed.statements.map((one) => {
-      const [statement, free] = analyzeStatement({ text: one.text, fingerprint: fingerprint(one.text) }, one.ast);
+      const outer = { text: one.text, fingerprint: fingerprint(one.text), lookups };
+      const [statement, free] = analyzeStatement(outer, one.ast);
       literalFree &&= free;
       return statement;
     });
@@ -109,7 +114,8 @@ function analyzeParsed(parsed: ParsedText | { fault: ParseFault }, length: numbe
   } catch (error) {
     // RangeError: the caller left too little stack. Any other error is a bug and goes up.
     if (!(error instanceof TreeTooDeep) && !(error instanceof RangeError)) throw error;
-    return { fault: { code: 'BG_STATEMENT_TOO_LARGE', detail: 'nested too deeply to be analysed' } };
+    const detail = error instanceof TreeTooDeep ? error.message : 'nested too deeply to be analysed';
+    return { fault: { code: 'BG_STATEMENT_TOO_LARGE', detail } };
   }
 }
 
@@ -121,12 +127,13 @@ function fingerprint(sql: string): string {
 interface Outer {
   readonly text: string;
   readonly fingerprint: string;
+  readonly lookups: Lookups;
 }
 
 function analyzeStatement(outer: Outer, ast: AstRecord): [AnalyzedStatement, boolean] {
   const tag = tagOf(ast);
   const body = record(ast[tag]);
-  const facts = collect(ast, 0);
+  const facts = collect(ast, 0, outer.lookups);
   const kinds = [...facts.kinds];
   const statement: AnalyzedStatement = {
     text: outer.text,
@@ -140,6 +147,7 @@ function analyzeStatement(outer: Outer, ast: AstRecord): [AnalyzedStatement, boo
     limit: limitOf(tag, body),
     returnsRows: returnsRows(tag, body),
     ast,
+    distant: null,
     exact: true,
     session: effectOf(outer, tag, body),
     settings: facts.settings,
@@ -152,14 +160,15 @@ function analyzeStatement(outer: Outer, ast: AstRecord): [AnalyzedStatement, boo
 }
 
 /** Facts of a tree, and of the SQL that stands in its literals. */
-function collect(ast: AstRecord, dynamicDepth: number): FactsCollector {
-  const facts: FactsCollector = new FactsCollector((inner) => {
+function collect(ast: AstRecord, dynamicDepth: number, lookups: Lookups): FactsCollector {
+  const walkText = (inner: string): boolean => {
     if (dynamicDepth >= dynamicDepthMax) throw new TreeTooDeep();
     const parsed = parseSql(inner);
     if ('fault' in parsed || parsed.statements.length === 0) return false;
-    for (const one of parsed.statements) merge(facts, collect(one.ast, dynamicDepth + 1));
+    for (const one of parsed.statements) merge(facts, collect(one.ast, dynamicDepth + 1, lookups));
     return true;
-  }, walkModify);
+  };
+  const facts: FactsCollector = new FactsCollector(walkText, walkModify, lookups);
   walkStatement(facts, ast, null);
   return facts;
 }

@@ -10,8 +10,23 @@ export interface SettingChange {
   readonly local: boolean;
 }
 
-/** Thrown inside a walk only, and caught by `analyze`: the tree is deeper or dynamic SQL nests further than is walked. */
-export class TreeTooDeep extends Error {}
+/**
+ * Thrown inside a walk only, and caught by `analyze`: the tree is deeper or dynamic SQL nests further than is walked, or its
+ * names take too long to look up. The message is for the client.
+ */
+export class TreeTooDeep extends Error {
+  constructor(message = 'nested too deeply to be analysed') {
+    super(message);
+  }
+}
+
+/** What looking up the names of one text may still cost, in places looked at. All statements in it share this. */
+export interface Lookups {
+  left: number;
+}
+
+/** About 20 ms: two thousand columns of two thousand tables. Names cost tables times columns, so the text alone bounds little. */
+export const lookupsMax = 4_000_000;
 
 /** Levels of nodes. A walk takes up to four stack frames for each, well within the default stack of V8. */
 const depthMax = 1000;
@@ -44,10 +59,18 @@ export class FactsCollector {
   /** Walks SQL that stands in a literal; false where it does not parse. */
   readonly walkText: (sql: string) => boolean;
   readonly walkModify: ModifyWalker;
+  readonly #lookups: Lookups;
 
-  constructor(walkText: (sql: string) => boolean, walkModify: ModifyWalker) {
+  constructor(walkText: (sql: string) => boolean, walkModify: ModifyWalker, lookups?: Lookups) {
     this.walkText = walkText;
     this.walkModify = walkModify;
+    this.#lookups = lookups ?? { left: lookupsMax };
+  }
+
+  /** Counts a look at so many places. */
+  look(places: number): void {
+    this.#lookups.left -= places;
+    if (this.#lookups.left < 0) throw new TreeTooDeep('too many tables and columns to be told apart');
   }
 
   enter(): void {
@@ -108,20 +131,31 @@ export interface Scope {
   /** Names of the WITH items that can be seen from here. */
   readonly ctes: Set<string>;
   readonly sources: Source[];
+  /** How many of the sources a `*` has noted already: they are the same to the next one. */
+  starred: number;
 }
 
 export function openScope(parent: Scope | null): Scope {
-  return { parent, ctes: new Set(), sources: [] };
+  return { parent, ctes: new Set(), sources: [], starred: 0 };
 }
 
-export function isCte(scope: Scope | null, name: string): boolean {
-  for (let at = scope; at !== null; at = at.parent) if (at.ctes.has(name)) return true;
+export function isCte(facts: FactsCollector, scope: Scope | null, name: string): boolean {
+  for (let at = scope; at !== null; at = at.parent) {
+    facts.look(1);
+    if (at.ctes.has(name)) return true;
+  }
   return false;
 }
 
 /** The innermost source of this name; with a schema, the one whose relation matches too. */
-export function findSource(scope: Scope | null, name: string, schema: string | null): Source | null {
+export function findSource(
+  facts: FactsCollector,
+  scope: Scope | null,
+  name: string,
+  schema: string | null,
+): Source | null {
   for (let at = scope; at !== null; at = at.parent) {
+    facts.look(1 + at.sources.length);
     for (const source of at.sources) {
       if (source.name === name && (schema === null || source.schema === null || source.schema === schema))
         return source;
@@ -141,7 +175,8 @@ export function addBareColumn(facts: FactsCollector, scope: Scope | null, column
   const tables: Source[] = [];
   let open = true;
   let unknown = false;
-  for (let at = scope; at !== null; at = at.parent) {
+  for (let at = scope; at !== null && tables.length <= candidatesMax; at = at.parent) {
+    facts.look(1 + at.sources.length);
     for (const source of at.sources) {
       if (source.hidden) continue;
       open = false;

@@ -98,7 +98,7 @@ function walkCopy(facts: FactsCollector, body: AstRecord): void {
   for (const column of columns.length === 0 ? ['*'] : columns) {
     facts.addColumn(text(relation.schemaname) || null, text(relation.relname), column, access);
   }
-  const scope: Scope = { parent: null, ctes: new Set(), sources: [tableSource(relation, null)] };
+  const scope: Scope = { parent: null, ctes: new Set(), sources: [tableSource(relation, null)], starred: 0 };
   walk(facts, body.whereClause, scope);
 }
 

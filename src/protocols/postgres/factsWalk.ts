@@ -156,12 +156,12 @@ export function walkFrom(facts: FactsCollector, item: unknown, scope: Scope): vo
 }
 
 function withoutSources(scope: Scope): Scope {
-  return { parent: scope.parent, ctes: scope.ctes, sources: [] };
+  return { parent: scope.parent, ctes: scope.ctes, sources: [], starred: 0 };
 }
 
 function walkRangeVar(facts: FactsCollector, body: AstRecord, scope: Scope): void {
   const relation = text(body.relname);
-  if (text(body.schemaname) === '' && isCte(scope, relation)) {
+  if (text(body.schemaname) === '' && isCte(facts, scope, relation)) {
     scope.sources.push(aliasOnly(body.alias, 'query', relation));
     return;
   }
@@ -277,14 +277,16 @@ function noteColumn(facts: FactsCollector, fields: readonly unknown[], scope: Sc
     return;
   }
   // A bare name that is a source's name is the whole row, unless a column is called so too: both are noted.
-  const row = findSource(scope, column, null);
+  const row = findSource(facts, scope, column, null);
   if (row !== null && row.origin === 'table') facts.addColumn(row.schema, row.table, '*', 'read');
   else if (row !== null && row.origin === 'function') facts.addColumn(null, null, '*', 'read');
   addBareColumn(facts, scope, column);
 }
 
 function noteStar(facts: FactsCollector, scope: Scope | null): void {
-  for (const source of scope?.sources ?? []) {
+  if (scope === null) return;
+  for (; scope.starred < scope.sources.length; scope.starred++) {
+    const source = scope.sources[scope.starred];
     if (source.hidden) continue;
     if (source.origin === 'table') facts.addColumn(source.schema, source.table, '*', 'read');
     else if (source.origin === 'function') facts.addColumn(null, null, '*', 'read');
@@ -314,7 +316,7 @@ const rowFunctions = new Set([
 
 function noteQualified(facts: FactsCollector, path: readonly string[], column: string, scope: Scope | null): void {
   const schema = path.length > 1 ? path[path.length - 2] : null;
-  const source = findSource(scope, path[path.length - 1], schema);
+  const source = findSource(facts, scope, path[path.length - 1], schema);
   switch (source?.origin) {
     case 'table':
       facts.addColumn(source.schema, source.table, column, 'read');

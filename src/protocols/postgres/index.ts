@@ -2,6 +2,7 @@
 import type { Protocol, Services, Session, SessionEvents, Target, Wire } from '../protocol.ts';
 import { CancelRegistry } from './cancel.ts';
 import { CatalogSource } from './catalogSource.ts';
+import { DistantFlows } from './distantFlows.ts';
 import { defaultParseLimits, loadParser } from './parse.ts';
 import { PostgresSession } from './session.ts';
 import type { Cancellable, Shared } from './session.ts';
@@ -30,6 +31,7 @@ export class PostgresProtocol implements Protocol {
     return {
       cache: new StatementCache({ limits: { ...defaultParseLimits, textBytesMax: services.limits.statementBytesMax } }),
       cancels,
+      distant: new DistantFlows(services),
       mockSecret: services.random(32),
       catalogOf: (own, target) => this.#catalogOf(own, target),
       cancel: (own, processId, secret) => forwardCancel(own, cancels.find(processId, secret)),
@@ -57,6 +59,7 @@ export class PostgresProtocol implements Protocol {
 async function forwardCancel(services: Services, found: Cancellable | null): Promise<void> {
   if (found === null) return;
   services.countersFor(found.target.info.name).cancelRequests++;
+  if (found.cancelHeld()) return;
   const wire = await services.dial(found.target, 'postgres');
   if ('code' in wire) return;
   wire.write(cancelRequest(found.key.processId, found.key.secret), null);

@@ -67,7 +67,7 @@ export function followStatements(
 ): readonly FollowedStatement[] {
   const { catalog, masks, strongerMask, role } = following;
   const index = columnMasks(catalog, masks, strongerMask);
-  const flows = new StatementFlows(strongerMask);
+  const flows = new StatementFlows(strongerMask, null);
   const named = new Map<string, AnalyzedStatement>();
   let setting = following.searchPath;
   let doubt: Doubt | null = null;

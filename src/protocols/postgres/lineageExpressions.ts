@@ -95,7 +95,7 @@ export function evaluate(analysis: Analysis, scope: Scope, node: unknown): Value
 function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRecord): Value {
   switch (tag) {
     case 'ColumnRef':
-      for (const element of scope.elements) spend(analysis, element.columns.list.length >> 4);
+      spendLookup(analysis, scope);
       return columnReference(analysis, scope, list(body.fields));
     case 'ParamRef':
       return parameterReference(scope, body.number);
@@ -133,6 +133,14 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   const value = dependencies(analysis, scope, body);
   recordParsing(analysis, tag, body, value);
   return value;
+}
+
+/** A name is looked for in every element of every level, and in each among its columns. */
+function spendLookup(analysis: Analysis, scope: Scope): void {
+  for (let at: Scope | null = scope; at !== null && analysis.nodesLeft >= 0; at = at.parent) {
+    spend(analysis, at.elements.length >> 2);
+    for (const element of at.elements) spend(analysis, element.columns.list.length >> 4);
+  }
 }
 
 /** What all wrapped nodes inside a struct depend on. */

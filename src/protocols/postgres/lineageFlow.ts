@@ -53,7 +53,7 @@ export function flowOf(ast: unknown, catalog: Catalog, path: SearchPath, safe: S
 }
 
 /** Past the limits nothing that was found may be believed to be all. */
-function tooLarge(ast: unknown): Flow {
+export function tooLarge(ast: unknown): Flow {
   const flow = new FlowRecorder();
   flow.probe('unknown', opaque);
   flow.unreadable('the statement is too large or too deep');

@@ -109,6 +109,7 @@ export function targetColumns(analysis: Analysis, scope: Scope, targets: readonl
   let columns = noColumns;
   let known: NamedValue[] = [];
   for (const target of targets) {
+    if (analysis.nodesLeft < 0) return unknownColumns;
     const entry = record(record(target).ResTarget);
     const star = starColumns(analysis, scope, entry.val);
     if (star === null) {
@@ -130,13 +131,21 @@ function starColumns(analysis: Analysis, scope: Scope, node: unknown): Columns |
     const fields = list(body.fields);
     if (tagOf(fields.at(-1)) !== 'A_Star') return null;
     const parts = names(fields);
-    if (parts.length === 0)
-      return scope.elements.reduce((all, element) => bounded(analysis, concatColumns(all, element.columns)), noColumns);
+    if (parts.length === 0) return allColumns(analysis, scope);
     return lookupTable(scope, parts.at(-2) ?? null, parts[parts.length - 1])?.columns ?? unknownColumns;
   }
   if (tag !== 'A_Indirection' || tagOf(list(body.indirection).at(-1)) !== 'A_Star') return null;
   const value = evaluate(analysis, scope, node);
   return value.row ?? { list: [], openAt: 0, rest: computedFrom(value) };
+}
+
+function allColumns(analysis: Analysis, scope: Scope): Columns {
+  let all = noColumns;
+  for (const element of scope.elements) {
+    all = bounded(analysis, concatColumns(all, element.columns));
+    if (analysis.nodesLeft < 0) return unknownColumns;
+  }
+  return all;
 }
 
 /** The scope extended by a WITH clause, which hides outer names. */

@@ -11,6 +11,7 @@ import type { CatalogRows } from './catalogBuild.ts';
 import type { Doubt } from './catalogDoubted.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
+import type { DistantFlows } from './distantFlows.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { Lineage } from './lineage.ts';
 import { columnMasks } from './maskIndex.ts';
@@ -50,7 +51,7 @@ export class MaskContext {
   #index: ColumnMaskIndex | null = null;
   #indexOf: { readonly catalog: number; readonly rules: MaskRules } | null = null;
   #encoding: TextEncoding | null = 'utf8';
-  readonly #flows: StatementFlows;
+  readonly flows: StatementFlows;
   #textMasker: TextMasker | null = null;
   /** The catalog was read again for the shape that is planned now. */
   #fresh = false;
@@ -60,10 +61,10 @@ export class MaskContext {
   /** Whether any mask rule applies to this session. */
   active = false;
 
-  constructor(services: Services, catalog: CatalogSource, role: string, rules: MaskRules) {
+  constructor(services: Services, catalog: CatalogSource, role: string, rules: MaskRules, distant: DistantFlows) {
     this.#services = services;
     this.#catalog = new SessionCatalog(catalog);
-    this.#flows = new StatementFlows(services.strongerMask);
+    this.flows = new StatementFlows(services.strongerMask, distant);
     this.#names = new SessionNames(role);
     this.#rules = rules;
     this.usePolicy(rules);
@@ -191,6 +192,7 @@ export class MaskContext {
 
   /** Reads the catalog again. A fault ends the session: without a catalog nobody knows what to mask. */
   async refresh(): Promise<Fault | null> {
+    if (this.flows.wanted) return this.flows.tryFetch();
     const fault = await this.#catalog.refresh();
     this.#fresh = true;
     return fault;
@@ -287,20 +289,20 @@ export class MaskContext {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
     const { path } = this.#names;
-    if (path === null || !certain) return this.#flows.doubtedUse(statement, index, path, path === null ? 'any' : doubt);
-    return this.#flows.use(statement, index, path, this.version);
+    if (path === null || !certain) return this.flows.doubtedUse(statement, index, path, path === null ? 'any' : doubt);
+    return this.flows.use(statement, index, path, this.version);
   }
 
   /** The same behind a `SET search_path` to `setting` in one message with the statement. */
   useBehind(statement: AnalyzedStatement, setting: string): StatementUse | 'refresh' {
     const index = this.#currentIndex();
-    return index === null ? 'refresh' : this.#flows.useOn(statement, index, this.#names.pathWith(setting));
+    return index === null ? 'refresh' : this.flows.useOn(statement, index, this.#names.pathWith(setting));
   }
 
   /** Literals among what exactly this text writes into masked columns; its parse tree may be that of another. */
   givenBy(statement: AnalyzedStatement): readonly GivenToMasked[] {
     const index = this.#currentIndex();
-    return index === null ? [] : this.#flows.given(statement, index, this.#names.path);
+    return index === null ? [] : this.flows.given(statement, index, this.#names.path);
   }
 
   /** Whether the catalog that the gate can read is the one that the target used for `run`. */
@@ -386,9 +388,8 @@ export class MaskContext {
   #lineage(statement: AnalyzedStatement, certain: boolean): Lineage | 'refresh' {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    if (!certain || this.#names.path === null)
-      return this.#flows.doubtedFlow(statement, index, this.#names.path).lineage;
-    return this.#flows.flow(statement, index, this.#names.path, this.version).lineage;
+    if (!certain || this.#names.path === null) return this.flows.doubtedLineage(statement, index, this.#names.path);
+    return this.flows.lineage(statement, index, this.#names.path, this.version);
   }
 }
 

@@ -30,6 +30,7 @@ export type StrongerMask = (a: MaskSpec, b: MaskSpec) => MaskSpec;
 
 export interface ColumnMaskIndex {
   readonly catalog: Catalog;
+  readonly rules: MaskRules;
   /** For the lineage of statements under the same rules. */
   readonly safe: SafeFunctions;
   /** Whether there are rules on columns at all. If not, columns that the catalog does not know need no care. */
@@ -115,6 +116,7 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
   };
   return Object.freeze({
     catalog,
+    rules,
     safe,
     ruled: rules.columns.length > 0,
     any: named.size > 0,

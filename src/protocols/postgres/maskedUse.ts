@@ -138,6 +138,14 @@ function clauseText(clause: string): string {
   return clause.replaceAll('_', ' ').toUpperCase();
 }
 
+/** Longer values are no masks: a mask is at most as long as a name, a number or an address. */
+export const maskBytesMax = 4096;
+
+/** Whether a literal may be what the mask makes of values; see {@link looksMasked}. */
+export function mayBeMask(mask: MaskSpec, text: string): boolean {
+  return text.length <= maskBytesMax && looksMasked(mask, text);
+}
+
 /** Whether `text` is what the mask itself makes of values: such a text can only come from a result of this gate. */
 export function looksMasked(mask: MaskSpec, text: string): boolean {
   switch (mask.kind) {

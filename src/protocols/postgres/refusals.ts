@@ -33,6 +33,11 @@ export interface Refusal {
   readonly response: Uint8Array;
 }
 
+/** What stands in the record of a statement that no policy has decided on. */
+export function blockedFor(message: string): Decision {
+  return { outcome: 'block', rules: [], observed: [], message, permit: null };
+}
+
 export function refusalOf(decision: Decision): Refusal {
   const code = decision.outcome === 'approve' ? 'BG_POLICY_NEEDS_APPROVAL' : 'BG_POLICY_BLOCKED';
   const rules = decision.rules.length === 0 ? 'by default' : `by ${decision.rules.join(', ')}`;

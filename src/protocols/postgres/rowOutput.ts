@@ -103,8 +103,14 @@ export class RowOutput {
     // The place must stand in the order before the lane can answer; it is taken back if no lane wants the range.
     const accepted = services.masker.submit(plan, start, end, outputStart, (result) => {
       this.heldBytes -= length;
-      this.#settle(run, plan, bytes, slot, place, end, result);
-      this.#onRelief();
+      try {
+        this.#settle(run, plan, bytes, slot, place, end, result);
+        this.#onRelief();
+      } catch (error) {
+        // Once it has been handed on, whoever writes it gives the slot back.
+        if (!place.piece.ready) slot.release();
+        this.#conversation.crash(error);
+      }
     });
     if (!accepted) return false;
     slot.retain();
@@ -125,9 +131,8 @@ export class RowOutput {
     const conversation = this.#conversation;
     if (conversation.ended) return slot.release();
     if (result === null || result.status === 'malformed') {
-      slot.release();
       conversation.fail(result === null ? { code: 'BG_MASK_FAILED', detail: 'a lane died' } : malformedRow);
-      return;
+      return slot.release();
     }
     this.#count(run, result);
     const output = bytes.subarray(result.outputStart, result.outputEnd);
@@ -139,9 +144,9 @@ export class RowOutput {
     const rest = this.#spill(run, plan, bytes, result.inputEnd, end);
     if (rest === null) return slot.release();
     const whole = Buffer.concat([output, ...rest]);
-    slot.release();
     conversation.counters.bytesToClient += whole.length;
     conversation.toClient.fill(place, 0, whole, null);
+    slot.release();
   }
 
   /** Masks the rest of a range in private memory; null if that failed and ended the session. */

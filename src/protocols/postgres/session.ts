@@ -3,6 +3,7 @@
  *
  *     open (TLS, startup) -> authenticate -> log in at the target -> conversation of two halves -> end
  */
+import { reportBug } from '../../errors.ts';
 import type { ErrorCode, Fault } from '../../errors.ts';
 import type { Services, Session, SessionAudit, SessionEvents, Target, Wire } from '../protocol.ts';
 import type { CancelKey, CancelRegistry } from './cancel.ts';
@@ -10,12 +11,14 @@ import type { CatalogSource } from './catalogSource.ts';
 import { ClientHalf } from './clientHalf.ts';
 import { ClientMessages } from './clientMessages.ts';
 import { Conversation } from './conversation.ts';
+import type { DistantFlows } from './distantFlows.ts';
 import { authenticate, open } from './handshake.ts';
 import type { Authenticated } from './handshake.ts';
 import { MaskContext } from './maskContext.ts';
 import type { MessageReader } from './messageReader.ts';
 import { OwnQueries } from './ownQueries.ts';
 import type { StatementCache } from './statementCache.ts';
+import { StatementTexts } from './statementTexts.ts';
 import type { ClientStartup } from './startup.ts';
 import { TargetHalf } from './targetHalf.ts';
 import { TargetMessages } from './targetMessages.ts';
@@ -30,11 +33,14 @@ import { authenticationOk, backendKeyData, errorResponse, parameterStatus, ready
 export interface Cancellable {
   readonly target: Target;
   readonly key: KeyData;
+  /** Cancels what has not come to the target yet; false: there is nothing of that kind. */
+  readonly cancelHeld: () => boolean;
 }
 
 /** What sessions of one gate share. */
 export interface Shared {
   readonly cache: StatementCache;
+  readonly distant: DistantFlows;
   readonly cancels: CancelRegistry<Cancellable>;
   readonly mockSecret: Uint8Array;
   catalogOf(services: Services, target: Target): CatalogSource;
@@ -49,6 +55,7 @@ export class PostgresSession implements Session {
   #conversation: Conversation | null = null;
   #audit: SessionAudit | null = null;
   #masks: MaskContext | null = null;
+  #cancelHeld: () => boolean = () => false;
   #ended = false;
   #draining = false;
   #cancelKey: CancelKey | null = null;
@@ -61,15 +68,17 @@ export class PostgresSession implements Session {
     this.#services = services;
     this.#events = events;
     this.#shared = shared;
-    this.#run().catch((cause: unknown) => {
-      services.log.error({ err: cause }, 'session failed by a bug');
-      this.abort('BG_INTERNAL');
-    });
+    this.#run().catch((error: unknown) => this.crash(error));
   }
 
   get busy(): boolean {
     const conversation = this.#conversation;
-    return conversation === null || conversation.expected.length > 0 || !conversation.toTarget.empty;
+    return (
+      conversation === null ||
+      conversation.analysing ||
+      conversation.expected.length > 0 ||
+      !conversation.toTarget.empty
+    );
   }
 
   drain(): void {
@@ -83,6 +92,21 @@ export class PostgresSession implements Session {
     const conversation = this.#conversation;
     if (conversation !== null) conversation.close(code, conversation.midMessage ? null : errorResponse(code));
     else this.#turnAway(code, errorResponse(code));
+  }
+
+  crash(error: unknown): void {
+    const { log } = this.#services;
+    log.error({ bug: reportBug(error), peer: this.#client.peer }, 'session ended by a bug');
+    try {
+      this.abort('BG_INTERNAL');
+    } catch (again) {
+      log.error({ bug: reportBug(again) }, 'a session could not be ended in order');
+    }
+    if (this.#ended) return;
+    // Something had been closed already, or closing has thrown: nothing more may pass, in either direction.
+    this.#client.destroy();
+    this.#conversation?.targetWire.destroy();
+    this.#finish('BG_INTERNAL');
   }
 
   async #run(): Promise<void> {
@@ -110,6 +134,7 @@ export class PostgresSession implements Session {
     reader.onGone = () => this.#turnAway('gone', null);
     if (this.#client.closed) return this.#turnAway('gone', null);
     const loggedIn = await logInAtTarget(services, proven.target, startup.parameters, (wire) => {
+      wire.onBug = (error) => this.crash(error);
       if (this.#ended) wire.destroy();
       else this.#dialled = wire;
     });
@@ -128,7 +153,7 @@ export class PostgresSession implements Session {
     const { user, target } = proven;
     const policy = services.policyFor(user.identity, target.info);
     const catalog = this.#shared.catalogOf(services, target);
-    const masks = new MaskContext(services, catalog, target.user, policy.masks);
+    const masks = new MaskContext(services, catalog, target.user, policy.masks, this.#shared.distant);
     this.#masks = masks;
     const fault = await this.#prepareMasks(masks, catalog, loggedIn);
     if (this.#ended) return;
@@ -143,7 +168,8 @@ export class PostgresSession implements Session {
       targetWire: loggedIn.wire,
       audit: this.#audit,
       masks,
-      onEnd: () => this.#finish(),
+      onEnd: (reason) => this.#finish(reason),
+      crash: (error) => this.crash(error),
     });
     conversation.reportsPath = loggedIn.parameters.has('search_path');
     this.#conversation = conversation;
@@ -169,7 +195,8 @@ export class PostgresSession implements Session {
     client.write(authenticationOk(), null);
     for (const [name, value] of loggedIn.parameters) client.write(parameterStatus(name, value), null);
     if (loggedIn.key !== null) {
-      this.#cancelKey = this.#shared.cancels.issue({ target, key: loggedIn.key }, startup.minor);
+      const cancelHeld = (): boolean => this.#cancelHeld();
+      this.#cancelKey = this.#shared.cancels.issue({ target, key: loggedIn.key, cancelHeld }, startup.minor);
       if (this.#cancelKey !== null) {
         client.write(backendKeyData(this.#cancelKey.processId, this.#cancelKey.secret), null);
       }
@@ -180,11 +207,14 @@ export class PostgresSession implements Session {
   #connect(conversation: Conversation, reader: MessageReader, loggedIn: LoggedIn): void {
     const own = new OwnQueries(conversation, loggedIn.parameters.get('server_version') ?? '');
     const verdicts = new Verdicts(conversation, own);
-    const fromClient = new ClientMessages(conversation, this.#shared.cache, verdicts);
+    const texts = new StatementTexts(conversation, this.#shared.cache);
+    this.#cancelHeld = () => texts.cancel() || verdicts.cancel();
+    const fromClient = new ClientMessages(conversation, texts, verdicts);
     const fromTarget = new TargetMessages(conversation, own);
     const client = new ClientHalf(conversation, fromClient);
     const target = new TargetHalf(conversation, fromTarget);
     this.#halves = { client, target };
+    texts.onRelease = () => client.relieve();
     verdicts.onRelease = () => client.relieve();
     fromClient.onForwarded = () => client.relieve();
     fromClient.onClientDrained = () => target.relieve();
@@ -207,7 +237,11 @@ export class PostgresSession implements Session {
     if (conversation === null || !conversation.draining || !conversation.idle) return;
     // After the turn, so that ReadyForQuery itself is out before the farewell.
     queueMicrotask(() => {
-      if (conversation.idle) conversation.close('BG_SHUTTING_DOWN', errorResponse('BG_SHUTTING_DOWN'));
+      try {
+        if (conversation.idle) conversation.close('BG_SHUTTING_DOWN', errorResponse('BG_SHUTTING_DOWN'));
+      } catch (error) {
+        this.crash(error);
+      }
     });
   }
 
@@ -224,17 +258,30 @@ export class PostgresSession implements Session {
     if (farewell !== null) this.#client.write(farewell, null);
     this.#client.end();
     this.#audit?.close(reason);
-    this.#finish();
+    this.#finish(reason);
   }
 
-  #finish(): void {
+  #finish(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#dialled?.destroy();
-    this.#masks?.close();
-    if (this.#cancelKey !== null) this.#shared.cancels.revoke(this.#cancelKey.processId);
-    this.#halves?.client.close();
-    this.#halves?.target.close();
-    this.#events.onEnd();
+    try {
+      this.#dialled?.destroy();
+      if (reason === 'BG_INTERNAL') this.#cancelAtTarget();
+      if (this.#cancelKey !== null) this.#shared.cancels.revoke(this.#cancelKey.processId);
+      this.#masks?.close();
+      this.#halves?.client.close();
+      this.#halves?.target.close();
+    } finally {
+      this.#events.onEnd();
+    }
+  }
+
+  /** The target would go on with what nobody waits for: a server looks for its client only when it writes to it. */
+  #cancelAtTarget(): void {
+    const key = this.#cancelKey;
+    if (key === null || this.#conversation === null || this.#conversation.expected.length === 0) return;
+    this.#shared.cancel(this.#services, key.processId, key.secret).catch((error: unknown) => {
+      this.#services.log.error({ bug: reportBug(error) }, 'a statement could not be cancelled');
+    });
   }
 }

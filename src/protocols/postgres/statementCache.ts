@@ -29,7 +29,7 @@ export class StatementCache {
   /** Keyed by a hash of the bytes; of two texts with one hash the later stays. */
   readonly #exact: LRUCache<number, Entry>;
   readonly #shapes: LRUCache<number, Entry>;
-  readonly #limits: ParseLimits;
+  readonly limits: ParseLimits;
   /** Unknown to clients, so that none can aim collisions at another's entries. */
   readonly #seed: number;
   readonly #scratch: Uint8Array;
@@ -45,7 +45,7 @@ export class StatementCache {
     const bounds = { max, maxSize: Math.ceil(maxSize / 2), maxEntrySize: Math.ceil(maxSize / 8), sizeCalculation };
     this.#exact = new LRUCache<number, Entry>(bounds);
     this.#shapes = new LRUCache<number, Entry>(bounds);
-    this.#limits = options.limits ?? defaultParseLimits;
+    this.limits = options.limits ?? defaultParseLimits;
     this.#seed = randomInt(0x7fffffff);
     this.#scratch = new Uint8Array(skeletonBytesMax);
     this.hits = 0;
@@ -59,6 +59,11 @@ export class StatementCache {
     if (entry === undefined || !equalBytes(entry.key, bytes, start, end)) return null;
     this.hits++;
     return entry.analysis;
+  }
+
+  /** Keeps what was found out elsewhere of exactly this text. `key` is not copied. */
+  keep(key: Uint8Array, analysis: Analysis): void {
+    this.#exact.set(hashOf(this.#seed, key, 0, key.length), { key, analysis });
   }
 
   /** Analysis of the UTF-8 text in bytes[start, end): from the cache, or made and kept. Faults are not kept. */
@@ -75,12 +80,12 @@ export class StatementCache {
       }
     }
     this.misses++;
-    const analysis = analyzeBytes(bytes, start, end, this.#limits);
+    const analysis = analyzeBytes(bytes, start, end, this.limits);
     if ('fault' in analysis) return analysis;
     if (length !== -1 && analysis.literalFree && isOneStatement(analysis, bytes, start, end)) {
       this.#shapes.set(shapeHash, { key: this.#scratch.slice(0, length), analysis });
     }
-    this.#exact.set(hashOf(this.#seed, bytes, start, end), { key: bytes.slice(start, end), analysis });
+    this.keep(bytes.slice(start, end), analysis);
     return analysis;
   }
 }

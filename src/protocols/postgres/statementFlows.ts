@@ -1,16 +1,21 @@
 /** Flows of statements, and what they mean under the masks in force, kept as long as names and masks stay the same. */
+import type { Fault } from '../../errors.ts';
 import type { SearchPath } from './catalog.ts';
 import { type Doubt, doubtedCatalog } from './catalogDoubted.ts';
+import { sameView } from './distantFlows.ts';
+import type { DistantFlow, DistantFlows, FlowView, Wanted } from './distantFlows.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import { flowOf } from './lineageFlow.ts';
+import { tooLarge } from './lineageFlow.ts';
 import type { Flow } from './lineageFlow.ts';
+import type { Lineage } from './lineage.ts';
 import { noUse, statementUse } from './maskedUse.ts';
 import type { GivenToMasked, StatementUse } from './maskedUse.ts';
 import { parseSql } from './parse.ts';
 import type { ColumnMaskIndex, StrongerMask } from './maskIndex.ts';
 
 /** A path on which no user name resolves, so that expressions over tables count as undecidable. */
-const unknownPath: SearchPath = Object.freeze({ schemas: ['pg_catalog'], temp: null });
+export const unknownPath: SearchPath = Object.freeze({ schemas: ['pg_catalog'], temp: null });
 
 interface Known {
   readonly version: number;
@@ -36,17 +41,39 @@ function treeOf(statement: AnalyzedStatement): unknown {
 export class StatementFlows {
   readonly #strongerMask: StrongerMask;
   readonly #known = new WeakMap<object, Known>();
+  readonly #distant: DistantFlows | null;
+  /** Of distant statements by their shape: what was asked for and is not known. */
+  readonly #wanted = new Map<object, Wanted[]>();
+  /** Shapes of distant statements of which nothing could be found out. */
+  readonly #unknown = new WeakSet<object>();
 
-  constructor(strongerMask: StrongerMask) {
+  /** `distant` null: there are no distant statements. */
+  constructor(strongerMask: StrongerMask, distant: DistantFlows | null) {
     this.#strongerMask = strongerMask;
+    this.#distant = distant;
   }
 
-  /** With every name meaning what the catalog says on this path. `version` stands for catalog, masks and path. */
-  flow(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath, version: number): Flow {
-    return this.#of(statement, index, path, version).flow;
+  /**
+   * With every name meaning what the catalog says on this path. `version` stands for catalog, masks and path. `refresh`, here
+   * and below: of a distant statement, and {@link fetch} must find it out.
+   */
+  lineage(
+    statement: AnalyzedStatement,
+    index: ColumnMaskIndex,
+    path: SearchPath,
+    version: number,
+  ): Lineage | 'refresh' {
+    if (statement.distant === null) return this.#of(statement, index, path, version).flow.lineage;
+    return this.#lineageOf(statement, viewOf(index, path));
   }
 
-  use(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath, version: number): StatementUse {
+  use(
+    statement: AnalyzedStatement,
+    index: ColumnMaskIndex,
+    path: SearchPath,
+    version: number,
+  ): StatementUse | 'refresh' {
+    if (statement.distant !== null) return this.#useOf(statement, viewOf(index, path));
     const known = this.#of(statement, index, path, version);
     if (known.use === null) {
       known.use = statementUse(known.flow, index, this.#strongerMask);
@@ -58,8 +85,9 @@ export class StatementFlows {
   }
 
   /** Of this very text, on this path; null: not known. */
-  useOn(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): StatementUse {
+  useOn(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): StatementUse | 'refresh' {
     if (path === null) return this.doubtedUse(statement, index, null);
+    if (statement.distant !== null) return this.#useOf(statement, viewOf(index, path));
     return statementUse(flowOf(treeOf(statement), index.catalog, path, index.safe), index, this.#strongerMask);
   }
 
@@ -70,8 +98,13 @@ export class StatementFlows {
     path: SearchPath | null,
     doubt: Doubt = 'any',
   ): Flow {
-    const builtinsFirst = path?.schemas[0] === 'pg_catalog';
-    return flowOf(statement.ast, doubtedCatalog(index.catalog, builtinsFirst, doubt), unknownPath, index.safe);
+    const catalog = doubtedCatalog(index.catalog, isBuiltinsFirst(path), doubt);
+    return flowOf(statement.ast, catalog, unknownPath, index.safe);
+  }
+
+  doubtedLineage(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): Lineage | 'refresh' {
+    if (statement.distant === null) return this.doubtedFlow(statement, index, path).lineage;
+    return this.#lineageOf(statement, doubtedView(index, path, 'any'));
   }
 
   doubtedUse(
@@ -79,7 +112,8 @@ export class StatementFlows {
     index: ColumnMaskIndex,
     path: SearchPath | null,
     doubt: Doubt = 'any',
-  ): StatementUse {
+  ): StatementUse | 'refresh' {
+    if (statement.distant !== null) return this.#useOf(statement, doubtedView(index, path, doubt));
     return statementUse(this.doubtedFlow(statement, index, path, doubt), index, this.#strongerMask);
   }
 
@@ -87,6 +121,52 @@ export class StatementFlows {
   given(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): readonly GivenToMasked[] {
     const flow = flowOf(treeOf(statement), index.catalog, path ?? unknownPath, index.safe);
     return statementUse(flow, index, this.#strongerMask).given;
+  }
+
+  /** Whether {@link fetch} has anything to do. */
+  get wanted(): boolean {
+    return this.#wanted.size > 0;
+  }
+
+  /** Finds out what was missing. After a fault the lineage of these statements counts as unknown. */
+  async fetch(): Promise<Fault | null> {
+    const all = [...this.#wanted.values()].flat();
+    this.#wanted.clear();
+    const newest = all.at(-1);
+    if (newest === undefined || this.#distant === null) return null;
+    // What was wanted under another catalog or policy is wanted no more, or will be again.
+    const now = all.filter(({ view }) => view.catalog === newest.view.catalog && view.rules === newest.view.rules);
+    const fault = await this.#distant.ask(now);
+    for (const { statement } of now) {
+      if (fault === null) this.#unknown.delete(statement.shape);
+      else this.#unknown.add(statement.shape);
+    }
+    return fault;
+  }
+
+  /** The same for rows that wait: a fault ends nothing, since of an unknown lineage nothing is shown. */
+  async tryFetch(): Promise<null> {
+    await this.fetch();
+    return null;
+  }
+
+  #lineageOf(statement: AnalyzedStatement, view: FlowView): Lineage | 'refresh' {
+    const found = this.#find(statement, view);
+    if (found !== null) return found.lineage;
+    return this.#unknown.has(statement.shape) ? tooLarge(statement.ast).lineage : 'refresh';
+  }
+
+  #useOf(statement: AnalyzedStatement, view: FlowView): StatementUse | 'refresh' {
+    return this.#find(statement, view)?.use ?? 'refresh';
+  }
+
+  #find(statement: AnalyzedStatement, view: FlowView): DistantFlow | null {
+    const found = this.#distant?.find(statement, view) ?? null;
+    if (found !== null) return found;
+    const wanted = this.#wanted.get(statement.shape);
+    if (wanted === undefined) this.#wanted.set(statement.shape, [{ statement, view }]);
+    else if (!wanted.some((one) => sameView(one.view, view))) wanted.push({ statement, view });
+    return null;
   }
 
   #of(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath, version: number): Known {
@@ -97,4 +177,17 @@ export class StatementFlows {
     }
     return known;
   }
+}
+
+function viewOf({ catalog, rules }: ColumnMaskIndex, path: SearchPath): FlowView {
+  return { catalog, rules, path, doubt: null, builtinsFirst: false };
+}
+
+function doubtedView({ catalog, rules }: ColumnMaskIndex, path: SearchPath | null, doubt: Doubt): FlowView {
+  return { catalog, rules, path: unknownPath, doubt, builtinsFirst: isBuiltinsFirst(path) };
+}
+
+/** A call without arguments then means the server's own function. */
+function isBuiltinsFirst(path: SearchPath | null): boolean {
+  return path?.schemas[0] === 'pg_catalog';
 }

@@ -96,7 +96,7 @@ export class TargetMessages {
   whenReady(goOn: () => void): void {
     const until = this.#until ?? Promise.resolve(null);
     this.#until = null;
-    void until.then((fault) => {
+    this.#conversation.follow(until, (fault) => {
       if (fault !== null) this.#conversation.fail(fault);
       goOn();
     });

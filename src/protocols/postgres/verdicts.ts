@@ -3,12 +3,14 @@
  * judgement of what they do with masked columns (maskedUse.ts), which hangs on the catalog and on what names mean now.
  */
 import { i32 } from '../../bytes/bytes.ts';
+import type { Fault } from '../../errors.ts';
 import type { ColumnName, Decision, MaskedUse } from '../../facts.ts';
 import type { Doubt } from './catalogDoubted.ts';
 import type { Conversation } from './conversation.ts';
+import { cancelledFault } from './distant.ts';
 import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
 import type { AnalyzedStatement } from './facts.ts';
-import { looksMasked } from './maskedUse.ts';
+import { looksMasked, maskBytesMax, mayBeMask } from './maskedUse.ts';
 import type { GivenToMasked } from './maskedUse.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { PreparedStatement } from './prepared.ts';
@@ -16,13 +18,13 @@ import { addsTable, changesNames } from './statementRun.ts';
 import type { BindMessage } from './wireFrontend.ts';
 import { nameKeyOfText, utf8Text } from './wireText.ts';
 
-/** Longer values are no masks: a mask is at most as long as a name, a number or an address. */
-const maskBytesMax = 4096;
-
 export class Verdicts {
   readonly #conversation: Conversation;
   readonly #own: OwnQueries;
   #reading = false;
+  /** Why the flow of a long statement in the held message could not be found out. */
+  #fault: Fault | null = null;
+  #fetching: object | null = null;
   /** A verdict that had to wait can be asked for again; set by the session. */
   onRelease: () => void = () => {};
 
@@ -65,23 +67,28 @@ export class Verdicts {
 
   /**
    * `decision` joined with the judgement of one run. `wait`: what names mean is not known yet and soon will be; ask again
-   * after {@link onRelease} or after the next answer of the target.
+   * after {@link onRelease} or after the next answer of the target. A fault refuses the statement.
    */
-  judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | 'wait' {
+  judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
     const { masks } = this.#conversation;
+    if (this.#fault !== null) return this.#fault;
     if (!masks.active || decision.outcome === 'block') return decision;
     const sure = masks.certainNow;
     let certain = sure;
     let doubt: Doubt = sure ? 'new_tables' : 'any';
     let pathBehind: string | null = null;
     let uses: MaskedUse[] | null = null;
+    let missing = false;
     for (const statement of running) {
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
       const found =
         pathBehind === null ? masks.useOf(statement, certain, doubt) : masks.useBehind(statement, pathBehind);
-      if (found === 'refresh') return this.#readCatalog();
-      if (found.use !== null) (uses ??= []).push(found.use);
+      // maskWritten will ask for it with the names of now.
+      if (statement.distant !== null && masks.useOf(statement, sure) === 'refresh') missing = true;
+      // What more is missing is asked for at once.
+      if (found === 'refresh') missing = true;
+      else if (found.use !== null) (uses ??= []).push(found.use);
       if (running.length === 1) break;
       // What stands behind it in the same message is run with other names.
       const path = certain ? pathSetBy(statement) : null;
@@ -93,6 +100,7 @@ export class Verdicts {
         pathBehind = null;
       }
     }
+    if (missing) return masks.flows.wanted ? this.#fetchFlows() : this.#readCatalog();
     // Also of what is harmless the rows are judged later, by the catalog that is known then.
     const matters = uses !== null || running.some(({ objects }) => objects.length > 0);
     if (!sure && matters && (this.answersCome() || this.#own.askForCatalog())) return 'wait';
@@ -110,13 +118,14 @@ export class Verdicts {
   maskWritten(running: readonly AnalyzedStatement[], bytes: Uint8Array, bind: BindMessage | null): ColumnName | null {
     const { masks } = this.#conversation;
     if (!masks.active) return null;
+    const parameters = bind === null ? null : new ParameterTexts(bytes, bind);
     for (const statement of running) {
       const found = masks.useOf(statement, masks.certainNow);
       if (found === 'refresh' || found.given.length === 0) continue;
       const literals = found.given.some(({ given }) => given.kind === 'literal');
-      // Statements of one shape share their flow, but not their literals.
-      const given = literals ? masks.givenBy(statement) : found.given;
-      const written = given.find((one) => isMask(one, bytes, bind));
+      // Statements of one shape share their flow, but not their literals; a distant one is alone in its shape.
+      const given = literals && statement.distant === null ? masks.givenBy(statement) : found.given;
+      const written = given.find((one) => isMask(one, parameters));
       if (written !== undefined) return written.column;
     }
     return null;
@@ -144,30 +153,84 @@ export class Verdicts {
     return endsTransaction(statement) && (pathSet || pathTouched || roleTouched || schemaTouched);
   }
 
+  /** The held message has been dealt with. */
+  settle(): void {
+    this.#fault = null;
+  }
+
+  #fetchFlows(): 'wait' {
+    const conversation = this.#conversation;
+    if (conversation.analysing) return 'wait';
+    conversation.analysing = true;
+    const fetching = {};
+    this.#fetching = fetching;
+    conversation.follow(conversation.masks.flows.fetch(), (fault) => this.#release(fetching, fault));
+    return 'wait';
+  }
+
+  /** The message that waits for flows can be judged, or refused, unless it was cancelled. */
+  #release(fetching: object, fault: Fault | null): void {
+    if (this.#fetching !== fetching || this.#conversation.ended) return;
+    this.#fetching = null;
+    this.#conversation.analysing = false;
+    this.#fault = fault;
+    this.onRelease();
+  }
+
+  /** As {@link StatementTexts.cancel}, of what waits for flows. */
+  cancel(): boolean {
+    if (this.#fetching === null || this.#conversation.expected.length > 0) return false;
+    this.#release(this.#fetching, cancelledFault);
+    return true;
+  }
+
   #readCatalog(): 'wait' {
     if (this.#reading) return 'wait';
     this.#reading = true;
-    void this.#conversation.masks.readCatalog().then((fault) => {
+    const conversation = this.#conversation;
+    conversation.follow(conversation.masks.readCatalog(), (fault) => {
       this.#reading = false;
-      if (this.#conversation.ended) return;
+      if (conversation.ended) return;
       if (fault === null) this.onRelease();
-      else this.#conversation.fail(fault);
+      else conversation.fail(fault);
     });
     return 'wait';
   }
 }
 
-function isMask({ mask, given }: GivenToMasked, bytes: Uint8Array, bind: BindMessage | null): boolean {
-  if (given.kind === 'literal') return given.text.length <= maskBytesMax && looksMasked(mask, given.text);
-  const text = bind === null ? null : parameterText(bytes, bind, given.number);
+function isMask({ mask, given }: GivenToMasked, parameters: ParameterTexts | null): boolean {
+  if (given.kind === 'literal') return mayBeMask(mask, given.text);
+  const text = parameters?.text(given.number) ?? null;
   return text !== null && looksMasked(mask, text);
 }
 
-/** A parameter of a Bind that was read before, from 1; null if it is NULL, missing or long. */
-function parameterText(bytes: Uint8Array, bind: BindMessage, number: number): string | null {
-  if (number < 1 || number > bind.valueCount) return null;
-  let at = bind.valuesAt;
-  for (let skip = 1; skip < number; skip++) at += 4 + Math.max(0, i32(bytes, at));
-  const length = i32(bytes, at);
-  return length < 0 || length > maskBytesMax ? null : utf8Text(bytes, at + 4, at + 4 + length);
+/** Parameters of a Bind that was read before. There may be 65,535 of them, so their places are looked up once. */
+class ParameterTexts {
+  readonly #bytes: Uint8Array;
+  readonly #bind: BindMessage;
+  #places: Uint32Array | null = null;
+
+  constructor(bytes: Uint8Array, bind: BindMessage) {
+    this.#bytes = bytes;
+    this.#bind = bind;
+  }
+
+  /** The parameter of this number, from 1; null if it is NULL, missing or long. */
+  text(number: number): string | null {
+    if (number < 1 || number > this.#bind.valueCount) return null;
+    this.#places ??= this.#findPlaces();
+    const at = this.#places[number - 1];
+    const length = i32(this.#bytes, at);
+    return length < 0 || length > maskBytesMax ? null : utf8Text(this.#bytes, at + 4, at + 4 + length);
+  }
+
+  #findPlaces(): Uint32Array {
+    const places = new Uint32Array(this.#bind.valueCount);
+    let at = this.#bind.valuesAt;
+    for (let index = 0; index < places.length; index++) {
+      places[index] = at;
+      at += 4 + Math.max(0, i32(this.#bytes, at));
+    }
+    return places;
+  }
 }

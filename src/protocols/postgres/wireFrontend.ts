@@ -173,3 +173,13 @@ export function readSASLInitialResponse(
 function isOneString(bytes: Uint8Array, start: number, end: number): boolean {
   return start < end && cstringEnd(bytes, start, end) === end - 1;
 }
+
+const noFormats = new Int8Array(0);
+
+/** Result formats of a Bind that was read before: none (all text), one for all, or one per column. */
+export function resultFormats(bytes: Uint8Array, bind: BindMessage): Int8Array {
+  if (bind.resultFormatCount === 0) return noFormats;
+  const formats = new Int8Array(bind.resultFormatCount);
+  for (let index = 0; index < formats.length; index++) formats[index] = u16(bytes, bind.resultFormatsAt + 2 * index);
+  return formats;
+}

@@ -65,6 +65,36 @@ test('wide statements are no deep statements', () => {
   assert.equal(codeOf(list), 'none');
 });
 
+/** As many of `unit` as fill `bytes`. */
+function filled(bytes: number, unit: (at: number) => string): string {
+  const units: string[] = [];
+  for (let length = 0, at = 0; length < bytes; at++) {
+    units.push(unit(at));
+    length += units[at].length + 1;
+  }
+  return units.join(',');
+}
+
+test('names times tables: linear where that is possible, else a limit and never a minute of work', () => {
+  const stars = `SELECT ${filled(60_000, () => '*')} FROM ${filled(60_000, () => 't')}`;
+  assert.equal(codeOf(analyze(stars)), 'none');
+  const bare = `SELECT ${filled(60_000, () => 'a')} FROM ${filled(60_000, () => 't')}`;
+  assert.equal(codeOf(analyze(bare)), 'BG_STATEMENT_TOO_LARGE');
+  const qualified = `SELECT ${filled(60_000, (n) => `t${n}.a`)} FROM ${filled(60_000, (n) => `t t${n}`)}`;
+  const fault = analyze(qualified);
+  assert.ok('fault' in fault);
+  assert.equal(fault.fault.detail, 'too many tables and columns to be told apart');
+  const ordinary = `SELECT ${filled(10_000, (n) => `t${n % 400}.a`)} FROM ${filled(4_000, (n) => `t t${n}`)}`;
+  assert.equal(codeOf(analyze(ordinary)), 'none');
+});
+
+test('stars are noted once for each table, also of those that came later', () => {
+  const facts = analyze('SELECT *, * FROM a, LATERAL (SELECT *) x JOIN b ON EXISTS (SELECT * FROM c)');
+  assert.ok('statements' in facts);
+  const stars = facts.statements[0].columns.filter(({ column }) => column === '*').map(({ table }) => table);
+  assert.deepEqual(stars.toSorted(), ['a', 'b', 'c']);
+});
+
 test('limits on bytes, statements and the size of the tree', () => {
   const limits = { ...defaultParseLimits, textBytesMax: 20, statementsMax: 2, astBytesMax: 650 };
   assert.equal(codeOf(parseSql('SELECT 1;SELECT 2', limits)), 'none');
