@@ -10,6 +10,7 @@ import type { GivenToMasked, StatementUse } from './maskedUse.ts';
 import type { CatalogRows } from './catalogBuild.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
+import { encodingOf } from './encodings.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { Lineage } from './lineage.ts';
 import { columnMasks } from './maskIndex.ts';
@@ -26,18 +27,6 @@ import type { CopyResponse, DiagnosticField, RowField } from './wireBackend.ts';
 import { diagnosticMessage } from './wireToClient.ts';
 
 export type Planned = MaskPlan | null | 'refresh';
-
-const encodings: ReadonlyMap<string, TextEncoding> = new Map([
-  ['UTF8', 'utf8'],
-  ['UNICODE', 'utf8'],
-  // No encoding at all: what looks like UTF-8 is counted as such, anything else is redacted whole.
-  ['SQL_ASCII', 'utf8'],
-  ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => [`LATIN${n}`, 'single_byte'] as const),
-  ...[866, 874, 1250, 1251, 1252, 1253, 1254, 1255, 1256, 1257, 1258].map((n) => [`WIN${n}`, 'single_byte'] as const),
-  ...[5, 6, 7, 8].map((n) => [`ISO_8859_${n}`, 'single_byte'] as const),
-  ['KOI8R', 'single_byte'],
-  ['KOI8U', 'single_byte'],
-]);
 
 const plansMax = 500;
 
@@ -168,7 +157,7 @@ export class MaskContext {
       this.#names.onReported(value);
     }
     if (name === 'client_encoding') {
-      this.#encoding = encodings.get(value.toUpperCase()) ?? null;
+      this.#encoding = encodingOf(value);
       this.#version++;
     }
     if (!this.active) return null;
@@ -239,9 +228,8 @@ export class MaskContext {
     if (statement === null || effect?.kind !== 'copy_to') return unreadableCopy;
     const { copy } = effect;
     const binary = response.format === 1;
-    if (copy.format === 'other' || (copy.format === 'binary') !== binary) return unreadableCopy;
-    // ENCODING makes rows in another encoding than the one that masks count in.
-    if (copy.encoding !== null && encodings.get(copy.encoding.toUpperCase()) !== this.#encoding) return unreadableCopy;
+    if ((copy.format === 'binary') !== binary) return unreadableCopy;
+    const encoding = copy.encoding === null ? this.#encoding : encodingOf(copy.encoding);
     const lineage = this.#lineage(statement, this.#certain(run));
     if (lineage === 'refresh') return 'refresh';
     const told = shapeOfLineage(lineage);
@@ -254,7 +242,10 @@ export class MaskContext {
       format: response.format,
     }));
     const rowFormat = binary ? 'copy_binary' : copy.format === 'csv' ? 'copy_csv' : 'copy_text';
-    return this.#build(lineage, shape, rowFormat, copy.options);
+    const planned = this.#build(lineage, shape, rowFormat, copy.options, encoding ?? 'single_byte');
+    const understood = copy.format !== 'other' && encoding !== null;
+    // Where nothing is masked, nothing needs to be understood.
+    return planned === null || planned === 'refresh' || understood ? planned : unreadableCopy;
   }
 
   /** The fields of an error or notice that the client may read, as a message. */
@@ -347,6 +338,7 @@ export class MaskContext {
     shape: readonly ShapeColumn[],
     rowFormat: RowFormat,
     copy: CopyOptions | null,
+    encoding: TextEncoding = this.#encoding ?? 'single_byte',
   ): Planned {
     if (shape.length === 0) return rowFormat === 'data_row' ? emptyRows : null;
     const index = this.#currentIndex();
@@ -358,7 +350,7 @@ export class MaskContext {
       values: this.#rules.values,
       customDetectors: this.#rules.customDetectors,
       strongerMask: this.#services.strongerMask,
-      encoding: this.#encoding ?? 'single_byte',
+      encoding,
       rowFormat,
       copy,
       hashKey: this.#services.hashKey,
