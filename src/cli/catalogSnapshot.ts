@@ -35,6 +35,7 @@ const snapshotSchema = z.strictObject({
     functions: rowsSchema,
     operators: rowsSchema,
     casts: rowsSchema,
+    aggregates: rowsSchema,
   }),
 });
 

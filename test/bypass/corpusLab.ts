@@ -120,6 +120,10 @@ begin
     continue when one.name ~ '^[0-9]';
     execute 'drop routine if exists ' || one.name || ' cascade';
   end loop;
+  for one in select oid::regoperator::text as name from pg_operator where oid > floor loop
+    continue when one.name ~ '^[0-9]';
+    execute 'drop operator if exists ' || one.name || ' cascade';
+  end loop;
   for one in select format('%I on %s', tgname, tgrelid::regclass) as name from pg_trigger where oid > floor and not tgisinternal loop
     continue when one.name ~ '^[0-9]';
     execute 'drop trigger if exists ' || one.name;

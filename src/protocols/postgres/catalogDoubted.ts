@@ -24,6 +24,8 @@ export function doubtedCatalog(catalog: Catalog, builtinsFirst: boolean): Catalo
     argumentsMax: Infinity,
     inputNames: [],
     outputNames: [],
+    modes: [],
+    calls: [],
     source: null,
     extension: null,
     searchPath: null,

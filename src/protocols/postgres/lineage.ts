@@ -11,6 +11,7 @@
 import { type AstRecord, record, tagOf } from './ast.ts';
 import type { Catalog, ColumnKey, SearchPath } from './catalog.ts';
 import { copyColumns } from './lineageDml.ts';
+import { resolveProcedure } from './lineageFunctions.ts';
 import { type Analysis, type SafeFunctions, noSafeFunctions, nodesMax, rootScope } from './lineageScope.ts';
 import { queryColumns, statementColumns } from './lineageSelect.ts';
 import {
@@ -46,7 +47,7 @@ export interface Lineage {
 
 /**
  * Lineage of a statement's rows. PREPARE, DECLARE and EXPLAIN are looked through (EXPLAIN itself returns one column of
- * plan text); FETCH, EXECUTE and CALL are opaque, so callers pass the statement behind them. Never throws.
+ * plan text); FETCH and EXECUTE are opaque, so callers pass the statement behind them. Never throws.
  *
  * @param ast wrapped statement node of libpg-query.
  * @param safe functions whose results show nothing of bare columns.
@@ -77,6 +78,8 @@ function utilityColumns(analysis: Analysis, ast: unknown): Columns {
       return body.query === undefined
         ? copyColumns(analysis, body)
         : queryColumns(analysis, rootScope(null), body.query);
+    case 'CallStmt':
+      return resolveProcedure(analysis, rootScope(null), record(body.funccall));
     case 'PrepareStmt':
     case 'DeclareCursorStmt':
       return statementColumns(analysis, rootScope(null), body.query);
@@ -89,7 +92,6 @@ function utilityColumns(analysis: Analysis, ast: unknown): Columns {
         : { list: [], openAt: 0, rest: constant };
     case 'FetchStmt':
     case 'ExecuteStmt':
-    case 'CallStmt':
     case '':
       return unknownColumns;
     default:
