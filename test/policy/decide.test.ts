@@ -181,7 +181,7 @@ rules:
   assert.deepEqual(session.decide([statement({ kind: 'insert' })]).observed, [], 'its default does not count');
   assert.deepEqual(session.decide([select, drop]).observed, []);
   assert.deepEqual(session.decide([select, select, statement({ kind: 'insert' })]).observed, ['trial/no-select']);
-  assert.deepEqual(session.masks, { columns: [], values: [], customDetectors: [], safeFunctions: [] });
+  assert.deepEqual(session.masks, { columns: [], values: [], customDetectors: [], safeFunctions: [], sealed: true });
 
   const alone = policySet(observing).forSession(alice, shop);
   assert.equal(alone.applies, false);
@@ -235,6 +235,7 @@ rules:
     ],
     customDetectors: [{ name: 'badge', pattern: 'B-\\d{6}' }],
     safeFunctions: [],
+    sealed: true,
   });
 });
 

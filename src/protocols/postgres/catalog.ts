@@ -5,6 +5,7 @@
  * (views, SQL functions, generated columns) through which values travel. It is built from the rows of the queries in
  * catalogQueries.ts by buildCatalog in catalogBuild.ts.
  */
+import type { Place } from './catalogFillers.ts';
 import type { PgType } from './types.ts';
 
 declare const columnKeyBrand: unique symbol;
@@ -141,6 +142,8 @@ export interface Catalog {
   readonly formerNames: ReadonlyMap<ColumnKey, readonly FormerName[]>;
   /** OIDs of the functions behind user-made operators of this name, in any schema. */
   operatorFunctions(name: string): readonly number[];
+  /** Whether functions of users could put values into a place without a statement that shows it; see catalogFillers.ts. */
+  mayFill(place: Place): boolean;
   /** OIDs of the functions behind user-made casts to this type. */
   castFunctions(typeOid: number): readonly number[];
 }

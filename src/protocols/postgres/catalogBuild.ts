@@ -2,6 +2,7 @@
 import type { Fault } from '../../errors.ts';
 import { type Column, type Catalog, type BuiltinFunction, type ParseSql, type PgFunction } from './catalog.ts';
 import { anyPath, type ColumnKey, columnKey, type FormerName, type Relation, type SearchPath } from './catalog.ts';
+import { mayFill, type Place } from './catalogFillers.ts';
 import { type CatalogSet, catalogRowsMax, firstUserOid } from './catalogQueries.ts';
 import type { PgType } from './types.ts';
 
@@ -77,6 +78,7 @@ function assemble(parts: CatalogParts): Catalog {
   const relationsAnywhere = anywhere(relations.values(), (relation) => relation.kind !== 'c');
   const typesAnywhere = anywhere(types.values(), () => true);
   const functionNames = groupByName(functions.values());
+  const fills = new Map<Place, boolean>();
   const columns = new Map<number, Column>();
   for (const relation of relations.values()) for (const column of relation.columns) columns.set(column.key, column);
 
@@ -112,6 +114,11 @@ function assemble(parts: CatalogParts): Catalog {
     functionByOid: (oid: number) => functions.get(oid),
     builtinByOid: (oid: number) => parts.builtinNames.get(oid),
     formerNames: noFormerNames,
+    mayFill: (place: Place) => {
+      const known = fills.get(place) ?? mayFill(functions.values(), parts.builtinNames.values(), place);
+      fills.set(place, known);
+      return known;
+    },
     operatorFunctions: (name: string) => parts.operators.get(name) ?? noOids,
     castFunctions: (type: number) => parts.casts.get(type) ?? noOids,
   });

@@ -11,7 +11,7 @@ import { ExpectedQueue } from './expected.ts';
 import type { MaskContext } from './maskContext.ts';
 import { Names } from './prepared.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
-import { changesNames, OpenRuns } from './statementRun.ts';
+import { changesNames, definesCode, OpenRuns } from './statementRun.ts';
 import type { StatementRun } from './statementRun.ts';
 import { TransactionStatus } from './wire.ts';
 import { errorResponse } from './wireToClient.ts';
@@ -137,6 +137,8 @@ export class Conversation {
     this.#open.add(run);
     run.epoch = this.masks.epoch;
     run.changesNames = run.statements.some(changesNames);
+    if (run.changesNames && this.masks.active)
+      for (const statement of run.statements) if (definesCode(statement)) this.masks.onDefinition(statement.text);
     if (run.changesNames) this.masks.changesAhead++;
     if (this.schemaTouched || run.changesNames) this.beginChange();
     if (decision.outcome === 'allow') this.counters.statementsAllowed++;

@@ -12,7 +12,8 @@ import { type AstRecord, record, tagOf } from './ast.ts';
 import type { Catalog, ColumnKey, SearchPath } from './catalog.ts';
 import { copyColumns } from './lineageDml.ts';
 import { resolveProcedure } from './lineageFunctions.ts';
-import { type Analysis, type SafeFunctions, noSafeFunctions, nodesMax, rootScope } from './lineageScope.ts';
+import { type Analysis, type SafeFunctions, type Stores, noSafeFunctions, noStores } from './lineageScope.ts';
+import { nodesMax, rootScope } from './lineageScope.ts';
 import { queryColumns, statementColumns } from './lineageSelect.ts';
 import {
   type Columns,
@@ -51,14 +52,25 @@ export interface Lineage {
  *
  * @param ast wrapped statement node of libpg-query.
  * @param safe functions whose results show nothing of bare columns.
+ * @param stores places beside tables that hold nothing masked.
  */
 export function lineageOf(
   ast: unknown,
   catalog: Catalog,
   path: SearchPath,
   safe: SafeFunctions = noSafeFunctions,
+  stores: Stores = noStores,
 ): Lineage {
-  const analysis: Analysis = { catalog, path, safe, nodesLeft: nodesMax, depth: 0, active: new Set(), flow: null };
+  const analysis: Analysis = {
+    catalog,
+    path,
+    safe,
+    stores,
+    nodesLeft: nodesMax,
+    depth: 0,
+    active: new Set(),
+    flow: null,
+  };
   const columns = utilityColumns(analysis, ast);
   return lineageOfColumns(analysis.nodesLeft < 0 ? unknownColumns : columns, ast);
 }
@@ -87,7 +99,7 @@ function utilityColumns(analysis: Analysis, ast: unknown): Columns {
       return knownColumns([{ name: 'QUERY PLAN', value: constant }]);
     case 'VariableShowStmt':
       // SHOW ALL has three columns. Settings with a dot are variables that a session can store values in.
-      return typeof body.name === 'string' && body.name.includes('.')
+      return typeof body.name === 'string' && body.name.includes('.') && !analysis.stores.settings
         ? unknownColumns
         : { list: [], openAt: 0, rest: constant };
     case 'FetchStmt':

@@ -73,7 +73,7 @@ export function followStatements(
   return statements.map((statement) => {
     const path = searchPathOf(setting, role, '');
     const flow = (of: AnalyzedStatement): Flow =>
-      doubted ? flows.doubtedFlow(of, index, path) : flowOf(of.ast, catalog, path, index.safe);
+      doubted ? flows.doubtedFlow(of, index, path) : flowOf(of.ast, catalog, path, index.safe, index.stores);
     const found = follow(statement, named, flow, index, following, doubted);
     const { session } = statement;
     if (session.kind === 'prepare' || session.kind === 'declare') named.set(session.name, session.inner);

@@ -1,6 +1,7 @@
 /** Lineage of function and operator calls. */
 import { type AstRecord, list, names, record, stringConstant, text, unwrap } from './ast.ts';
-import { type Catalog, type PgFunction, type SearchPath, anyPath, definitionPath, searchPathOf } from './catalog.ts';
+import { type Catalog, type PgFunction, type SearchPath, anyPath, definitionPath } from './catalog.ts';
+import { keyRelation, searchPathOf } from './catalog.ts';
 import { type BuiltinNature, builtinNature, isPureExtension } from './lineageBuiltins.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
 import { isDependent, recordCall, recordUnreadableCall } from './lineageFlowCalls.ts';
@@ -144,7 +145,7 @@ function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord, result
 }
 
 function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): CallResult {
-  const nature = builtinNature(name, stringConstant(list(body.args)[0]));
+  const nature = natureOfCall(analysis, name, body, args);
   if (nature === 'opaque') return opaqueCall;
   const value = toldByBuiltin(analysis, nature, name, body, args);
   const builtin = analysis.catalog.builtinFunction(name);
@@ -160,6 +161,22 @@ function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: re
   if (builtin === undefined || builtin.open)
     return { value, columns: { list: [], openAt: 0, rest: value }, scalar: false };
   return scalarCall(name, value);
+}
+
+function natureOfCall(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): BuiltinNature {
+  const { settings, largeObjects } = analysis.stores;
+  if (name === 'current_setting' && (settings || (args.length > 0 && isServerSetting(analysis, args[0].value))))
+    return 'computed';
+  if (largeObjects && (name === 'lo_get' || name === 'loread')) return 'computed';
+  return builtinNature(name, stringConstant(list(body.args)[0]));
+}
+
+/** The view pg_settings leaves out what sessions invent. */
+function isServerSetting(analysis: Analysis, value: Value): boolean {
+  if (value.kind !== 'column' || !value.alone) return false;
+  const [key] = value.sources;
+  const relation = analysis.catalog.relation(keyRelation(key));
+  return relation?.system === true && relation.name === 'pg_settings' && relation.byName.get('name')?.key === key;
 }
 
 /** What the result of a built-in function depends on. */

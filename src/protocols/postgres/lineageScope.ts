@@ -17,11 +17,21 @@ export type SafeFunctions = ReadonlySet<string>;
 
 export const noSafeFunctions: SafeFunctions = new Set();
 
+/** Which places beside tables hold nothing masked, so that what is read from them may be shown. */
+export interface Stores {
+  /** Settings with a dot in their names, which are variables of the session. */
+  readonly settings: boolean;
+  readonly largeObjects: boolean;
+}
+
+export const noStores: Stores = Object.freeze({ settings: false, largeObjects: false });
+
 /** One analysis. When a limit is passed, everything becomes opaque. */
 export interface Analysis {
   readonly catalog: Catalog;
   readonly path: SearchPath;
   readonly safe: SafeFunctions;
+  readonly stores: Stores;
   /** Nodes that may still be visited. */
   nodesLeft: number;
   depth: number;

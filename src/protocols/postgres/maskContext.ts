@@ -8,18 +8,19 @@ import type { CopyOptions, MaskPlan, RowFormat, TextEncoding } from '../../maski
 import type { Services, TextMasker } from '../protocol.ts';
 import type { GivenToMasked, StatementUse } from './maskedUse.ts';
 import type { CatalogRows } from './catalogBuild.ts';
+import { countFillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
 import { encodingOf } from './encodings.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { Lineage } from './lineage.ts';
-import { columnMasks } from './maskIndex.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
 import { buildMaskPlan, emptyRows, shapeOfLineage } from './maskPlan.ts';
 import type { ShapeColumn } from './maskPlan.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
 import type { RowSource } from './rowSource.ts';
 import { SessionCatalog } from './sessionCatalog.ts';
+import { SessionIndex } from './sessionIndex.ts';
 import { SessionNames } from './sessionNames.ts';
 import { StatementFlows } from './statementFlows.ts';
 import type { StatementRun } from './statementRun.ts';
@@ -36,7 +37,7 @@ export class MaskContext {
   readonly #names: SessionNames;
   #rules: MaskRules;
   #index: ColumnMaskIndex | null = null;
-  #indexOf: { readonly catalog: number; readonly rules: MaskRules } | null = null;
+  readonly #masks: SessionIndex;
   #encoding: TextEncoding | null = 'utf8';
   readonly #flows: StatementFlows;
   #textMasker: TextMasker | null = null;
@@ -54,10 +55,12 @@ export class MaskContext {
     this.#flows = new StatementFlows(services.strongerMask);
     this.#names = new SessionNames(role);
     this.#rules = rules;
+    this.#masks = new SessionIndex(services.strongerMask, catalog.fillers, rules);
     this.usePolicy(rules);
   }
 
   usePolicy(rules: MaskRules): void {
+    this.#masks.usePolicy(rules);
     this.#rules = rules;
     this.active = rules.columns.length > 0 || rules.values.length > 0;
     this.#catalog.hold(this.active);
@@ -170,6 +173,11 @@ export class MaskContext {
   /** The schema changed through this session: what is known of it is no longer trusted. */
   onSchemaChange(): void {
     this.#catalog.settle();
+  }
+
+  /** A statement of a masked session that defines code is about to be sent. */
+  onDefinition(text: string): void {
+    countFillers(this.#catalog.fillers, text);
   }
 
   /** Reads the catalog for what is about to be sent. */
@@ -364,9 +372,9 @@ export class MaskContext {
   #currentIndex(): ColumnMaskIndex | null {
     const catalog = this.#catalog.fresh;
     if (catalog === null) return null;
-    if (this.#indexOf?.catalog !== catalog.version || this.#indexOf.rules !== this.#rules) {
-      this.#index = columnMasks(catalog, this.#rules, this.#services.strongerMask);
-      this.#indexOf = { catalog: catalog.version, rules: this.#rules };
+    const index = this.#masks.of(catalog);
+    if (index !== this.#index) {
+      this.#index = index;
       this.#version++;
     }
     return this.#index;

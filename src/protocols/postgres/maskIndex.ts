@@ -8,7 +8,7 @@ import type { ColumnMaskRule, MaskRules, MaskSpec, RuleId } from '../../facts.ts
 import { type Catalog, type Column, type ColumnKey, type FormerName, type Relation, keyRelation } from './catalog.ts';
 import type { OutputLineage } from './lineage.ts';
 import { definedAs } from './lineageDefinitions.ts';
-import { type SafeFunctions, noSafeFunctions } from './lineageScope.ts';
+import { type SafeFunctions, type Stores, noSafeFunctions } from './lineageScope.ts';
 
 export interface ColumnMask {
   readonly mask: MaskSpec;
@@ -32,6 +32,8 @@ export interface ColumnMaskIndex {
   readonly catalog: Catalog;
   /** For the lineage of statements under the same rules. */
   readonly safe: SafeFunctions;
+  /** The same of what is read from places beside tables. */
+  readonly stores: Stores;
   /** Whether there are rules on columns at all. If not, columns that the catalog does not know need no care. */
   readonly ruled: boolean;
   /** Whether any column is masked at all. If not, nothing that is undecidable needs hiding. */
@@ -116,6 +118,10 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
   return Object.freeze({
     catalog,
     safe,
+    stores: {
+      settings: rules.sealed && !catalog.mayFill('settings'),
+      largeObjects: rules.sealed && !catalog.mayFill('large_objects'),
+    },
     ruled: rules.columns.length > 0,
     any: named.size > 0,
     maskOf,

@@ -5,6 +5,7 @@
 import type { Fault } from '../../errors.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogRows } from './catalogBuild.ts';
+import type { Fillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
 
 export class SessionCatalog {
@@ -65,6 +66,10 @@ export class SessionCatalog {
   /** The same of sessions with masks. */
   get othersChangeMasked(): boolean {
     return this.#source.changingMasked > (this.#changingMasked ? 1 : 0);
+  }
+
+  get fillers(): Fillers {
+    return this.#source.fillers;
   }
 
   /** Counts this session in as one that may change the schema at any moment; {@link endChange} counts it out. */

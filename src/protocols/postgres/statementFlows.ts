@@ -26,7 +26,7 @@ function showsMasked({ lineage }: Flow, index: ColumnMaskIndex): boolean {
 }
 
 /** The parse tree of the statement's very text. */
-function treeOf(statement: AnalyzedStatement): unknown {
+export function treeOf(statement: AnalyzedStatement): unknown {
   if (statement.exact) return statement.ast;
   const parsed = parseSql(statement.text);
   // A tree of another text would be a guess; an empty one is unreadable.
@@ -60,7 +60,11 @@ export class StatementFlows {
   /** Of this very text, on this path; null: not known. */
   useOn(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): StatementUse {
     if (path === null) return this.doubtedUse(statement, index, null);
-    return statementUse(flowOf(treeOf(statement), index.catalog, path, index.safe), index, this.#strongerMask);
+    return statementUse(
+      flowOf(treeOf(statement), index.catalog, path, index.safe, index.stores),
+      index,
+      this.#strongerMask,
+    );
   }
 
   /** With no name of a user's object meaning anything for certain. */
@@ -75,14 +79,19 @@ export class StatementFlows {
 
   /** What the very text of the statement gives to masked columns. */
   given(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): readonly GivenToMasked[] {
-    const flow = flowOf(treeOf(statement), index.catalog, path ?? unknownPath, index.safe);
+    const flow = flowOf(treeOf(statement), index.catalog, path ?? unknownPath, index.safe, index.stores);
     return statementUse(flow, index, this.#strongerMask).given;
   }
 
   #of(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath, version: number): Known {
     let known = this.#known.get(statement.shape);
     if (known === undefined || known.version !== version) {
-      known = { version, flow: flowOf(statement.ast, index.catalog, path, index.safe), use: null, touches: false };
+      known = {
+        version,
+        flow: flowOf(statement.ast, index.catalog, path, index.safe, index.stores),
+        use: null,
+        touches: false,
+      };
       this.#known.set(statement.shape, known);
     }
     return known;

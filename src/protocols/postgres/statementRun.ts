@@ -92,3 +92,10 @@ export function changesNames(statement: AnalyzedStatement): boolean {
   if (statement.opaque.length > 0) return true;
   return statement.changesCatalog && !keepsNames.has(tagOf(statement.ast));
 }
+
+/** CREATE FUNCTION and PROCEDURE; DefineStmt are aggregates and operators among others. */
+const definingTags: ReadonlySet<string> = new Set(['CreateFunctionStmt', 'DefineStmt']);
+
+export function definesCode(statement: AnalyzedStatement): boolean {
+  return definingTags.has(tagOf(statement.ast));
+}

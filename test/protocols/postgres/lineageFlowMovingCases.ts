@@ -241,7 +241,7 @@ select joined_up(ssn) from customers
 select kept_in(ssn, 'x') from customers
     => expression~c.ssn [outside function set_config() < ~c.ssn] [outside function kept_in() < ~c.ssn]
 select in_plpgsql(ssn) from customers
-    => [outside function in_plpgsql() < ~c.ssn]
+    => [outside function dynamic() < ~c.ssn] [outside function in_plpgsql() < ~c.ssn]
 select ssn === 'x' from customers
     => [outside function evil_eq() < ~c.ssn]
 select ssn::evil from customers
