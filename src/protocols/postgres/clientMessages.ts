@@ -150,7 +150,7 @@ export class ClientMessages {
       return this.#refuse('query', failingQuery, this.#unparsable(analysis.fault, bytes, body, end - 1));
     }
     const { statements } = analysis;
-    const running = this.#verdicts.running(statements);
+    const running = this.#verdicts.runningQuery(statements);
     const decision = this.#verdicts.judge(this.#verdicts.decide(running), running);
     if (decision === 'wait') return this.#hold();
     if (decision.permit === null) {

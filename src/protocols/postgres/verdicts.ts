@@ -6,6 +6,7 @@ import { i32 } from '../../bytes/bytes.ts';
 import type { ColumnName, Decision, MaskedUse } from '../../facts.ts';
 import type { Conversation } from './conversation.ts';
 import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
+import { withExecuted } from './executed.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import { looksMasked } from './maskedUse.ts';
 import type { GivenToMasked } from './maskedUse.ts';
@@ -30,19 +31,26 @@ export class Verdicts {
     this.#own = own;
   }
 
-  /** What runs: these statements and those that they execute by name. */
+  /** What runs, in order: these statements, and before each those that it executes by name. */
   running(statements: readonly AnalyzedStatement[]): readonly AnalyzedStatement[] {
-    if (statements.length === 1 && statements[0].executes.length === 0) return statements;
-    let all: AnalyzedStatement[] | null = null;
-    for (const [index, statement] of statements.entries()) {
-      for (const name of statement.executes) {
-        const inner = this.#meaningOf(name, statements.slice(0, index));
-        if (inner === null) continue;
-        all ??= [...statements];
-        all.push(inner);
-      }
-    }
-    return all ?? statements;
+    return this.#running(statements, (statement) => statement);
+  }
+
+  /** The same for a simple query, between whose statements no message can change what names mean. */
+  runningQuery(statements: readonly AnalyzedStatement[]): readonly AnalyzedStatement[] {
+    return this.#running(statements, (one, before) => withExecuted(this.#conversation, one, before));
+  }
+
+  #running(
+    statements: readonly AnalyzedStatement[],
+    read: (statement: AnalyzedStatement, before: readonly AnalyzedStatement[]) => AnalyzedStatement,
+  ): readonly AnalyzedStatement[] {
+    if (statements.every(({ executes }) => executes.length === 0)) return statements;
+    return statements.flatMap((statement, index) => {
+      const before = statements.slice(0, index);
+      const inner = statement.executes.map((name) => this.#meaningOf(name, before));
+      return [...inner.filter((one) => one !== null), read(statement, before)];
+    });
   }
 
   /** Decision on the facts alone. */
