@@ -156,10 +156,12 @@ export class ClientMessages {
     if (decision.permit === null) {
       return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
     }
+    const { foresight } = this.#verdicts;
     const written = this.#verdicts.maskWritten(running, bytes, null);
     if (written !== null) return this.#refuse('query', failingQuery, this.#maskRefused(statements, written));
     const entry = new Expected('query', false);
     entry.run = this.#begin(statements, decision);
+    entry.run.foresight = foresight;
     this.#conversation.expect(entry);
     this.#command(decision.permit, bytes, start, end);
   }

@@ -6,6 +6,7 @@ import type { ErrorCode, Fault } from '../../errors.ts';
 import type { Decision, Identity, MaskRules, Permit, RuleId } from '../../facts.ts';
 import { OrderedOutput } from '../orderedOutput.ts';
 import type { AuditEntry, Services, SessionAudit, SessionCounters, SessionPolicy, Target, Wire } from '../protocol.ts';
+import { countFillers } from './catalogFillers.ts';
 import type { Expected } from './expected.ts';
 import { ExpectedQueue } from './expected.ts';
 import type { MaskContext } from './maskContext.ts';
@@ -136,9 +137,11 @@ export class Conversation {
   started(run: StatementRun, decision: Decision): void {
     this.#open.add(run);
     run.epoch = this.masks.epoch;
+    run.serial = this.masks.schemaSerial;
     run.changesNames = run.statements.some(changesNames);
     if (run.changesNames && this.masks.active)
-      for (const statement of run.statements) if (definesCode(statement)) this.masks.onDefinition(statement.text);
+      for (const statement of run.statements)
+        if (definesCode(statement)) countFillers(this.masks.fillers, statement.text);
     if (run.changesNames) this.masks.changesAhead++;
     if (this.schemaTouched || run.changesNames) this.beginChange();
     if (decision.outcome === 'allow') this.counters.statementsAllowed++;

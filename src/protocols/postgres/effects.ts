@@ -58,7 +58,10 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
   }
   if (statement.changesCatalog || statement.opaque.length > 0) conversation.schemaTouched = true;
   // Until the transaction ends nobody but this session sees the change, not even the gate.
-  if (changesNames(statement)) conversation.masks.doubtSchema();
+  if (changesNames(statement)) {
+    conversation.masks.doubtSchema();
+    run.changesMade++;
+  }
   if (changesPath(statement)) {
     conversation.pathTouched = true;
     const role = roleSetBy(statement);

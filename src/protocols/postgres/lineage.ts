@@ -10,6 +10,7 @@
  */
 import { type AstRecord, record, tagOf } from './ast.ts';
 import type { Catalog, ColumnKey, SearchPath } from './catalog.ts';
+import type { Ahead } from './lineageAhead.ts';
 import { copyColumns } from './lineageDml.ts';
 import { resolveProcedure } from './lineageFunctions.ts';
 import { type Analysis, type SafeFunctions, type Stores, noSafeFunctions, noStores } from './lineageScope.ts';
@@ -53,6 +54,7 @@ export interface Lineage {
  * @param ast wrapped statement node of libpg-query.
  * @param safe functions whose results show nothing of bare columns.
  * @param stores places beside tables that hold nothing masked.
+ * @param ahead what statements in front in the same message have made.
  */
 export function lineageOf(
   ast: unknown,
@@ -60,12 +62,14 @@ export function lineageOf(
   path: SearchPath,
   safe: SafeFunctions = noSafeFunctions,
   stores: Stores = noStores,
+  ahead: Ahead | null = null,
 ): Lineage {
   const analysis: Analysis = {
     catalog,
     path,
     safe,
     stores,
+    ahead,
     nodesLeft: nodesMax,
     depth: 0,
     active: new Set(),

@@ -1,6 +1,7 @@
 /** Lineage through FROM: relations, joins, sub-selects, functions, XMLTABLE and JSON_TABLE. */
 import { type AstRecord, list, names, record, tagOf, text } from './ast.ts';
 import { anyPath } from './catalog.ts';
+import { newTableColumns } from './lineageAhead.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
 import { type CallResult, resolveCall } from './lineageFunctions.ts';
@@ -87,7 +88,10 @@ function rangeVariable(analysis: Analysis, scope: Scope, body: AstRecord): FromE
 /** A RangeVar that can only be a catalog relation: the target of INSERT, UPDATE, DELETE, MERGE and COPY. */
 export function targetElement(analysis: Analysis, body: AstRecord): FromElement {
   const name = text(body.relname);
-  const relation = analysis.catalog.resolve(text(body.schemaname) || null, name, analysis.path);
+  const schema = text(body.schemaname) || null;
+  const made = newTableColumns(analysis, schema, name);
+  if (made !== null) return aliased(body, made, name);
+  const relation = analysis.catalog.resolve(schema, name, analysis.path);
   if (relation === undefined) {
     const unclear = analysis.path === anyPath && body.schemaname === undefined;
     return aliased(body, unclear ? anyColumns(analysis, name) : unknownColumns, name);

@@ -1,5 +1,6 @@
 /** Names that a query can see, and the limits of one analysis. */
 import type { Catalog, Relation, SearchPath } from './catalog.ts';
+import type { Ahead } from './lineageAhead.ts';
 import type { FlowRecorder } from './lineageFlowRecorder.ts';
 import {
   type Columns,
@@ -32,6 +33,8 @@ export interface Analysis {
   readonly path: SearchPath;
   readonly safe: SafeFunctions;
   readonly stores: Stores;
+  /** What statements in front in the same message have made; null: nothing. */
+  readonly ahead: Ahead | null;
   /** Nodes that may still be visited. */
   nodesLeft: number;
   depth: number;

@@ -4,21 +4,23 @@
  */
 import type { Fault } from '../../errors.ts';
 import type { MaskRules } from '../../facts.ts';
-import type { CopyOptions, MaskPlan, RowFormat, TextEncoding } from '../../masking/plan.ts';
+import type { TextEncoding } from '../../masking/plan.ts';
 import type { Services, TextMasker } from '../protocol.ts';
 import type { GivenToMasked, StatementUse } from './maskedUse.ts';
 import type { CatalogRows } from './catalogBuild.ts';
-import { countFillers } from './catalogFillers.ts';
+import type { Fillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
 import { encodingOf } from './encodings.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import { Foresight } from './foresight.ts';
 import type { Lineage } from './lineage.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
-import { buildMaskPlan, emptyRows, shapeOfLineage } from './maskPlan.ts';
 import type { ShapeColumn } from './maskPlan.ts';
-import type { Portal, PreparedStatement } from './prepared.ts';
+import { type Portal, type PreparedStatement, schemaPart } from './prepared.ts';
 import type { RowSource } from './rowSource.ts';
+import { copyRows, planRows, tableOrigins, withoutNew } from './rowPlans.ts';
+import type { Planned, Rows } from './rowPlans.ts';
 import { SessionCatalog } from './sessionCatalog.ts';
 import { SessionIndex } from './sessionIndex.ts';
 import { SessionNames } from './sessionNames.ts';
@@ -26,8 +28,6 @@ import { StatementFlows } from './statementFlows.ts';
 import type { StatementRun } from './statementRun.ts';
 import type { CopyResponse, DiagnosticField, RowField } from './wireBackend.ts';
 import { diagnosticMessage } from './wireToClient.ts';
-
-export type Planned = MaskPlan | null | 'refresh';
 
 const plansMax = 500;
 
@@ -125,6 +125,10 @@ export class MaskContext {
     return this.#catalog.epoch;
   }
 
+  get schemaSerial(): number {
+    return this.#catalog.serial;
+  }
+
   beginChange(): void {
     this.#catalog.beginChange(this.active);
   }
@@ -175,9 +179,8 @@ export class MaskContext {
     this.#catalog.settle();
   }
 
-  /** A statement of a masked session that defines code is about to be sent. */
-  onDefinition(text: string): void {
-    countFillers(this.#catalog.fillers, text);
+  get fillers(): Fillers {
+    return this.#catalog.fillers;
   }
 
   /** Reads the catalog for what is about to be sent. */
@@ -199,8 +202,13 @@ export class MaskContext {
    * @param portal the portal that is executed; null for a simple query.
    */
   plan(run: StatementRun, source: RowSource, shape: readonly ShapeColumn[], portal: Portal | null): Planned {
+    if (portal === null && run.foresight !== null && source.statement !== null) {
+      const foreseen = this.#foreseen(run, source.statement);
+      if (foreseen !== null) return this.#planForeseen(run.foresight, this.#dataRows(foreseen, shape));
+    }
     // Before anything that is remembered is trusted: a catalog that was read again raises the version.
-    if (this.#currentIndex() === null) return 'refresh';
+    const index = this.#currentIndex();
+    if (index === null) return 'refresh';
     const keeps = portal !== null && source.cursor === portal && this.#ownNames(portal, run);
     const plans = keeps ? portal.prepared.plans : undefined;
     const known = plans?.get(portal?.formatsKey ?? '');
@@ -209,12 +217,9 @@ export class MaskContext {
     if (lineage === 'refresh') return lineage;
     const trusted = this.#certain(run) && this.#sameSchema(portal) && this.#sameSchema(source.cursor);
     const planned = trusted
-      ? this.#build(lineage, shape, 'data_row', null)
+      ? this.#build(this.#dataRows(lineage, shape))
       : this.#build(
-          null,
-          shape.map((column) => this.#tableOrigin(column)),
-          'data_row',
-          null,
+          this.#dataRows(this.#flows.sureLineage(source.statement, index), tableOrigins(shape, index.catalog)),
         );
     if (planned !== 'refresh' && plans !== undefined && portal !== null && plans.size < plansMax) {
       plans.set(portal.formatsKey, { version: this.version, plan: planned });
@@ -238,19 +243,12 @@ export class MaskContext {
     const binary = response.format === 1;
     if ((copy.format === 'binary') !== binary) return unreadableCopy;
     const encoding = copy.encoding === null ? this.#encoding : encodingOf(copy.encoding);
-    const lineage = this.#lineage(statement, this.#certain(run));
+    const foreseen = this.#foreseen(run, statement);
+    const lineage = foreseen ?? this.#lineage(statement, this.#certain(run));
     if (lineage === 'refresh') return 'refresh';
-    const told = shapeOfLineage(lineage);
-    const count = response.columnFormats.length;
-    const shape = Array.from({ length: count }, (_, at): ShapeColumn => ({
-      name: '',
-      tableOid: 0,
-      attribute: 0,
-      typeOid: told.length === count ? told[at].typeOid : 0,
-      format: response.format,
-    }));
-    const rowFormat = binary ? 'copy_binary' : copy.format === 'csv' ? 'copy_csv' : 'copy_text';
-    const planned = this.#build(lineage, shape, rowFormat, copy.options, encoding ?? 'single_byte');
+    const rows = copyRows(lineage, response, copy, encoding ?? 'single_byte');
+    const planned =
+      foreseen !== null && run.foresight !== null ? this.#planForeseen(run.foresight, rows) : this.#build(rows);
     const understood = copy.format !== 'other' && encoding !== null;
     // Where nothing is masked, nothing needs to be understood.
     return planned === null || planned === 'refresh' || understood ? planned : unreadableCopy;
@@ -294,29 +292,56 @@ export class MaskContext {
     return index === null ? 'refresh' : this.#flows.useOn(statement, index, this.#names.pathWith(setting));
   }
 
+  /** What can be known of a message before it runs; null: names mean nothing for certain. */
+  foresee(): Foresight | null {
+    const index = this.#currentIndex();
+    const { path } = this.#names;
+    return index === null || path === null ? null : new Foresight(this.#flows, index, this.#rules, path);
+  }
+
   /** Literals among what exactly this text writes into masked columns; its parse tree may be that of another. */
   givenBy(statement: AnalyzedStatement): readonly GivenToMasked[] {
     const index = this.#currentIndex();
     return index === null ? [] : this.#flows.given(statement, index, this.#names.path);
   }
 
+  /** Changes that were sent behind `run`, and may be in the catalog before its rows are judged. */
+  #changesBehind(run: StatementRun): number {
+    return this.changesAhead - (run.changesNames && !run.ended ? 1 : 0);
+  }
+
   /** Whether the catalog that the gate can read is the one that the target used for `run`. */
   #certain(run: StatementRun): boolean {
-    // A change that was sent behind `run` may be in the catalog before the rows of `run` are judged.
-    const ahead = this.changesAhead - (run.changesNames && !run.ended ? 1 : 0);
-    const settled = !this.#catalog.doubted && ahead === 0 && !this.#catalog.othersChange;
+    const settled = !this.#catalog.doubted && this.#changesBehind(run) === 0 && !this.#catalog.othersChange;
     return settled && run.epoch === this.#catalog.epoch;
+  }
+
+  /** Lineage of rows that hangs on what the run itself has made; null: there is none, or something else may have changed. */
+  #foreseen(run: StatementRun, statement: AnalyzedStatement): Lineage | null {
+    const { foresight } = run;
+    if (foresight === null || foresight.rules !== this.#rules || this.#changesBehind(run) > 0) return null;
+    const alone = !this.#catalog.othersChange && run.epoch === this.#catalog.epoch;
+    const asForeseen = this.#catalog.serial === run.serial + run.changesMade;
+    return alone && asForeseen ? foresight.lineageOf(statement) : null;
+  }
+
+  #planForeseen({ index }: Foresight, rows: Rows): Planned {
+    return planRows(
+      this.#services,
+      this.#rules,
+      index,
+      { ...rows, shape: withoutNew(rows.shape, index.catalog) },
+      true,
+    );
+  }
+
+  #dataRows(lineage: Lineage | null, shape: readonly ShapeColumn[]): Rows {
+    return { lineage, shape, rowFormat: 'data_row', copy: null, encoding: this.#encoding ?? 'single_byte' };
   }
 
   /** No schema has changed since the portal was opened; a change of search_path does not matter to it. */
   #sameSchema(portal: Portal | null): boolean {
     return portal === null || portal.names === '' || schemaPart(portal.names) === schemaPart(this.names);
-  }
-
-  /** A view may show something else by now; a table's column is what it was. */
-  #tableOrigin(column: ShapeColumn): ShapeColumn {
-    const kind = this.#catalog.last?.relation(column.tableOid)?.kind;
-    return kind === 'r' || kind === 'p' ? column : { ...column, tableOid: 0, attribute: 0 };
   }
 
   #ownNames(portal: Portal, run: StatementRun): boolean {
@@ -341,32 +366,13 @@ export class MaskContext {
     return lineage;
   }
 
-  #build(
-    lineage: Lineage | null,
-    shape: readonly ShapeColumn[],
-    rowFormat: RowFormat,
-    copy: CopyOptions | null,
-    encoding: TextEncoding = this.#encoding ?? 'single_byte',
-  ): Planned {
-    if (shape.length === 0) return rowFormat === 'data_row' ? emptyRows : null;
+  /** With what is known now; the catalog is read again at most once for the same rows. */
+  #build(rows: Rows): Planned {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    const result = buildMaskPlan({
-      shape,
-      lineage,
-      index,
-      values: this.#rules.values,
-      customDetectors: this.#rules.customDetectors,
-      strongerMask: this.#services.strongerMask,
-      encoding,
-      rowFormat,
-      copy,
-      hashKey: this.#services.hashKey,
-      catalogIsFresh: this.#fresh,
-    });
-    if (result.kind === 'needs_catalog') return 'refresh';
-    this.#fresh = false;
-    return result.kind === 'plan' ? result.plan : null;
+    const planned = planRows(this.#services, this.#rules, index, rows, this.#fresh);
+    if (planned !== 'refresh') this.#fresh = false;
+    return planned;
   }
 
   #currentIndex(): ColumnMaskIndex | null {
@@ -391,8 +397,3 @@ export class MaskContext {
 }
 
 const unreadableCopy: Fault = { code: 'BG_MASK_FAILED', detail: 'a COPY whose format or encoding cannot be masked' };
-
-/** {@link MaskContext.names} without what stands for the search path. */
-function schemaPart(names: string): string {
-  return names.slice(names.indexOf(' '));
-}

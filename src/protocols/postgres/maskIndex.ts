@@ -38,6 +38,8 @@ export interface ColumnMaskIndex {
   readonly ruled: boolean;
   /** Whether any column is masked at all. If not, nothing that is undecidable needs hiding. */
   readonly any: boolean;
+  /** Whether a rule names a column of this name in a table of this name, in whatever schema. */
+  isRuled(table: string, column: string): boolean;
   /** Mask of a column of a table or view; computed on first use and kept. */
   maskOf(key: ColumnKey): ColumnMask | null;
   /** The masked columns that a column's value comes from, itself among them; empty: it is not masked. */
@@ -124,6 +126,8 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
     },
     ruled: rules.columns.length > 0,
     any: named.size > 0,
+    isRuled: (table: string, column: string) =>
+      rules.columns.some((rule) => globMatches(rule.table, table) && globMatches(rule.column, column)),
     maskOf,
     originsOf,
     maskOfOutput,

@@ -49,11 +49,6 @@ export class SessionCatalog {
     return this.#source.stale ? null : this.#source.current;
   }
 
-  /** As it was read last. */
-  get last(): Catalog | null {
-    return this.#own ?? this.#source.current;
-  }
-
   get epoch(): number {
     return this.#source.epoch;
   }

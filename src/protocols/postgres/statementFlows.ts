@@ -2,8 +2,11 @@
 import type { SearchPath } from './catalog.ts';
 import { doubtedCatalog } from './catalogDoubted.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import { type Ahead, catalogAhead } from './lineageAhead.ts';
 import { flowOf } from './lineageFlow.ts';
 import type { Flow } from './lineageFlow.ts';
+import type { Lineage } from './lineage.ts';
+import { noStores } from './lineageScope.ts';
 import { noUse, statementUse } from './maskedUse.ts';
 import type { GivenToMasked, StatementUse } from './maskedUse.ts';
 import { parseSql } from './parse.ts';
@@ -67,10 +70,26 @@ export class StatementFlows {
     );
   }
 
+  /** Of this very text behind what the same message has made. */
+  flowAhead(statement: AnalyzedStatement, index: ColumnMaskIndex, ahead: Ahead): Flow {
+    // A function that was made just now may fill what is shown.
+    const stores = ahead.functions.length > 0 ? noStores : index.stores;
+    return flowOf(treeOf(statement), catalogAhead(ahead), ahead.path, index.safe, stores, ahead);
+  }
+
+  useOf(flow: Flow, index: ColumnMaskIndex): StatementUse {
+    return statementUse(flow, index, this.#strongerMask);
+  }
+
   /** With no name of a user's object meaning anything for certain. */
   doubtedFlow(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): Flow {
     const builtinsFirst = path?.schemas[0] === 'pg_catalog';
     return flowOf(statement.ast, doubtedCatalog(index.catalog, builtinsFirst), unknownPath, index.safe);
+  }
+
+  /** What holds of a statement's rows whatever names of users' objects mean. */
+  sureLineage(statement: AnalyzedStatement | null, index: ColumnMaskIndex): Lineage | null {
+    return statement === null ? null : this.doubtedFlow(statement, index, null).lineage;
   }
 
   doubtedUse(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): StatementUse {

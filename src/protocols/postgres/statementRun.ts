@@ -3,6 +3,7 @@ import type { MaskPlan } from '../../masking/plan.ts';
 import type { AuditEntry } from '../protocol.ts';
 import { tagOf } from './ast.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import type { Foresight } from './foresight.ts';
 import type { Shape } from './prepared.ts';
 
 export class StatementRun {
@@ -21,6 +22,11 @@ export class StatementRun {
   epoch = -1;
   /** See {@link changesNames}. */
   changesNames = false;
+  /** What was known of its statements when it was judged; null: nothing beyond the catalog. */
+  foresight: Foresight | null = null;
+  /** {@link SessionCatalog.serial} when it was sent, and how often the run itself has raised it since. */
+  serial = -1;
+  changesMade = 0;
   /** No row of the current statement has been masked yet. */
   firstRange = true;
   ended = false;

@@ -8,6 +8,7 @@ import type { Conversation } from './conversation.ts';
 import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
 import { withExecuted } from './executed.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import type { Foresight } from './foresight.ts';
 import { looksMasked } from './maskedUse.ts';
 import type { GivenToMasked } from './maskedUse.ts';
 import type { OwnQueries } from './ownQueries.ts';
@@ -23,6 +24,8 @@ export class Verdicts {
   readonly #conversation: Conversation;
   readonly #own: OwnQueries;
   #reading = false;
+  /** Of the message that was judged last; null: none of its statements makes anything that another uses. */
+  foresight: Foresight | null = null;
   /** A verdict that had to wait can be asked for again; set by the session. */
   onRelease: () => void = () => {};
 
@@ -78,23 +81,32 @@ export class Verdicts {
     const { masks } = this.#conversation;
     if (!masks.active || decision.outcome === 'block') return decision;
     const sure = masks.certainNow;
+    this.foresight = null;
     let certain = sure;
     let pathBehind: string | null = null;
     let uses: MaskedUse[] | null = null;
     for (const statement of running) {
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
-      const found = pathBehind === null ? masks.useOf(statement, certain) : masks.useBehind(statement, pathBehind);
+      const found =
+        (certain ? this.foresight?.useOf(statement) : null) ??
+        (pathBehind === null ? masks.useOf(statement, certain) : masks.useBehind(statement, pathBehind));
       if (found === 'refresh') return this.#readCatalog();
       if (found.use !== null) (uses ??= []).push(found.use);
       if (running.length === 1) break;
       // What stands behind it in the same message is run with other names.
-      const path = certain ? pathSetBy(statement) : null;
+      const isNew = this.foresight !== null;
+      const path = certain && !isNew ? pathSetBy(statement) : null;
       if (path !== null) pathBehind = path;
-      else if (changesNames(statement) || changesPath(statement) || this.#takesBack(statement, pathBehind !== null)) {
-        certain = false;
-        pathBehind = null;
+      else if (changesPath(statement) || this.#takesBack(statement, pathBehind !== null || isNew)) certain = false;
+      else if (changesNames(statement)) {
+        if (pathBehind !== null || !certain) certain = false;
+        else {
+          this.foresight ??= masks.foresee();
+          certain = this.foresight?.follow(statement) === true;
+        }
       }
+      if (!certain) pathBehind = null;
     }
     // Also of what is harmless the rows are judged later, by the catalog that is known then.
     const matters = uses !== null || running.some(({ objects }) => objects.length > 0);
