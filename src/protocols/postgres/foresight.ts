@@ -7,6 +7,7 @@ import type { SearchPath } from './catalog.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { Lineage } from './lineage.ts';
 import { type Ahead, followCreation } from './lineageAhead.ts';
+import type { Flow } from './lineageFlow.ts';
 import type { StatementUse } from './maskedUse.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
 import { type StatementFlows, treeOf } from './statementFlows.ts';
@@ -33,12 +34,17 @@ export class Foresight {
     return this.#ahead !== null;
   }
 
-  /** What a statement does behind those that were followed. */
-  useOf(statement: AnalyzedStatement): StatementUse | null {
+  /** Flow of a statement behind those that were followed; null: that is not known. */
+  flowOf(statement: AnalyzedStatement): Flow | null {
     if (this.#ahead === null) return null;
     const flow = this.#flows.flowAhead(statement, this.index, this.#ahead);
     this.#lineages.set(statement, flow.lineage);
-    return this.#flows.useOf(flow, this.index);
+    return flow;
+  }
+
+  useOf(statement: AnalyzedStatement): StatementUse | null {
+    const flow = this.flowOf(statement);
+    return flow === null ? null : this.#flows.useOf(flow, this.index);
   }
 
   /** Lineage of the rows of a statement behind those that were followed. */

@@ -109,9 +109,9 @@ export function newTableColumns(analysis: Analysis, schema: string | null, name:
     if (found.schema === schema || (schema === 'pg_temp' && found.schema === null)) return found.columns;
     return found.schema === null ? unknownColumns : null;
   }
-  const isOnPath = found.schema === null || ahead.path.schemas.includes(found.schema);
-  // Bodies of functions may have a path of their own.
-  return isOnPath && analysis.path === ahead.path ? found.columns : unknownColumns;
+  if (found.schema !== null && !analysis.path.schemas.includes(found.schema)) return null;
+  // Bodies of functions may have a path of their own, on which the name can mean something else.
+  return analysis.path === ahead.path ? found.columns : unknownColumns;
 }
 
 class Creation {
@@ -201,12 +201,13 @@ class Creation {
     const name = text(relation.relname);
     const named = text(relation.schemaname) || null;
     const schema = inSchema ?? (named === 'pg_temp' ? null : named);
+    const isThere = (where: string | null): boolean =>
+      catalog.resolve(where, name, path) !== undefined || catalog.resolveType(where, name, path) !== undefined;
+    const isOnPath = schema === null || path.schemas.includes(schema);
     const isTaken =
       tables.some((table) => table.name === name) ||
-      catalog.resolve(null, name, path) !== undefined ||
-      (schema !== null && catalog.resolve(schema, name, path) !== undefined) ||
-      catalog.resolveType(null, name, path) !== undefined ||
-      catalog.namesakes(name).some((other) => other.schema.startsWith('pg_temp_'));
+      (schema !== null && isThere(schema)) ||
+      (isOnPath && (isThere(null) || catalog.namesakes(name).some((other) => other.schema.startsWith('pg_temp_'))));
     const isUnknown = name === '' || columns.openAt !== -1;
     if (isTaken || isUnknown || columns.list.some((column) => isRuled(name, column.name))) return null;
     return { ...this.#ahead, tables: [...tables, { schema, name, columns }] };

@@ -5,8 +5,9 @@
 import type { ColumnName, MaskedUse, MaskRules, MaskSpec, RuleId } from '../../facts.ts';
 import type { Catalog, ColumnKey } from './catalog.ts';
 import { keyAttnum, keyRelation, searchPathOf } from './catalog.ts';
-import { changesPath, pathSetBy } from './effects.ts';
+import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import { Foresight } from './foresight.ts';
 import type { OutputLineage } from './lineage.ts';
 import { definedAs } from './lineageDefinitions.ts';
 import { flowOf } from './lineageFlow.ts';
@@ -70,16 +71,23 @@ export function followStatements(
   const named = new Map<string, AnalyzedStatement>();
   let setting = following.searchPath;
   let doubted = false;
+  let foresight: Foresight | null = null;
   return statements.map((statement) => {
     const path = searchPathOf(setting, role, '');
     const flow = (of: AnalyzedStatement): Flow =>
-      doubted ? flows.doubtedFlow(of, index, path) : flowOf(of.ast, catalog, path, index.safe, index.stores);
+      doubted
+        ? flows.doubtedFlow(of, index, path)
+        : (foresight?.flowOf(of) ?? flowOf(of.ast, catalog, path, index.safe, index.stores));
     const found = follow(statement, named, flow, index, following, doubted);
     const { session } = statement;
     if (session.kind === 'prepare' || session.kind === 'declare') named.set(session.name, session.inner);
-    const set = doubted ? null : pathSetBy(statement);
+    const set = doubted || foresight !== null ? null : pathSetBy(statement);
     if (set !== null) setting = set;
-    else if (changesNames(statement) || changesPath(statement)) doubted = true;
+    else if (changesPath(statement) || (foresight !== null && endsTransaction(statement))) doubted = true;
+    else if (changesNames(statement)) {
+      foresight ??= new Foresight(flows, index, masks, path);
+      doubted ||= !foresight.follow(statement);
+    }
     return found;
   });
 }

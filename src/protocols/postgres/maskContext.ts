@@ -202,7 +202,8 @@ export class MaskContext {
    * @param portal the portal that is executed; null for a simple query.
    */
   plan(run: StatementRun, source: RowSource, shape: readonly ShapeColumn[], portal: Portal | null): Planned {
-    if (portal === null && run.foresight !== null && source.statement !== null) {
+    // A cursor goes on reading what its names meant when it was opened.
+    if (run.foresight !== null && source.cursor === null && source.statement !== null) {
       const foreseen = this.#foreseen(run, source.statement);
       if (foreseen !== null) return this.#planForeseen(run.foresight, this.#dataRows(foreseen, shape));
     }

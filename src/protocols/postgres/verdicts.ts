@@ -79,9 +79,9 @@ export class Verdicts {
    */
   judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | 'wait' {
     const { masks } = this.#conversation;
+    this.foresight = null;
     if (!masks.active || decision.outcome === 'block') return decision;
     const sure = masks.certainNow;
-    this.foresight = null;
     let certain = sure;
     let pathBehind: string | null = null;
     let uses: MaskedUse[] | null = null;
