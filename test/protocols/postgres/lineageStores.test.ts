@@ -24,12 +24,8 @@ const rules: MaskRules = {
 
 /** The shop without its own functions, and with one of this language and body. */
 function withFunction(language: string, source: string | null, extension: string | null = null, kind = 'f') {
-  const row: CatalogRow = [
-    ...['19001', 'public', 'f', language, kind, 'v', 'f', '25', '0', '0', 'f', null, null],
-    source,
-    extension,
-    null,
-  ];
+  const head = ['19001', 'public', 'f', language, kind, 'v', 'f', '25', '0', '0', 'f', null, null];
+  const row: CatalogRow = [...head, source, extension, null];
   return shopCatalog({ ...shopRows, functions: [row], operators: [], casts: [], aggregates: [] });
 }
 
