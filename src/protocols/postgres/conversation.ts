@@ -150,8 +150,8 @@ export class Conversation {
 
   /** An error or the end of a transaction may take back what it had set. */
   takeBackSettings(): void {
-    if (this.roleTouched) this.masks.onRole(null);
-    else if (this.pathTouched) this.masks.forgetPath();
+    if (this.roleTouched) this.masks.meanings.onRole(null);
+    else if (this.pathTouched) this.masks.meanings.forgetPath();
   }
 
   /** From here on the target may commit a change of the schema at any moment. */

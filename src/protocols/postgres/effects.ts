@@ -42,7 +42,7 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       if (effect.target === 'all') {
         takeAway(conversation.heldStatements, conversation.statements, null);
         takeAway(conversation.heldPortals, conversation.portals, null);
-        conversation.masks.forgetPath();
+        conversation.masks.meanings.forgetPath();
       }
       break;
     case 'transaction':
@@ -67,13 +67,13 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
     const role = roleSetBy(statement);
     if (role !== undefined) {
       conversation.roleTouched = true;
-      conversation.masks.onRole(role);
+      conversation.masks.meanings.onRole(role);
       return;
     }
     // A report comes only with the next ReadyForQuery, and other statements may be run before.
     const path = pathSetBy(statement);
-    if (path === null) conversation.masks.forgetPath();
-    else conversation.masks.onSearchPath(path);
+    if (path === null) conversation.masks.meanings.forgetPath();
+    else conversation.masks.meanings.onSearchPath(path);
   }
 }
 

@@ -76,6 +76,10 @@ export function followCreation(node: unknown, before: Ahead | null, following: F
     }
     case 'CreateStmt':
       return creation.table(body, null);
+    case 'CreateSeqStmt':
+      return creation.sequence(body);
+    case 'CreateEnumStmt':
+      return creation.type(names(body.typeName));
     case 'CreateSchemaStmt':
       return creation.schema(body);
     default:
@@ -161,6 +165,21 @@ class Creation {
       columns.push({ name: text(column.colname), value: { ...constant, typeOid } });
     }
     return this.#withTable(record(body.relation), schema, knownColumns(columns));
+  }
+
+  sequence(body: AstRecord): Ahead | null {
+    if (body.if_not_exists === true) return null;
+    const columns = ['last_value', 'log_cnt', 'is_called'].map((name) => ({ name, value: constant }));
+    return this.#withTable(record(body.sequence), null, knownColumns(columns));
+  }
+
+  /** A type whose values are of its own: what is cast to it stays unknown. */
+  type(parts: readonly string[]): Ahead | null {
+    const { catalog, tables } = this.#ahead;
+    const { path } = this.#following;
+    const [schema, name] = [parts.at(-2) ?? null, parts.at(-1) ?? ''];
+    const isTaken = [null, schema].some((where) => catalog.resolveType(where, name, path) !== undefined);
+    return isTaken || tables.some((table) => table.name === name) ? null : this.#ahead;
   }
 
   /** With nothing in it but tables. */

@@ -34,7 +34,8 @@ const plansMax = 500;
 export class MaskContext {
   readonly #services: Services;
   readonly #catalog: SessionCatalog;
-  readonly #names: SessionNames;
+  /** What unqualified names mean in this session. */
+  readonly meanings: SessionNames;
   #rules: MaskRules;
   #index: ColumnMaskIndex | null = null;
   readonly #masks: SessionIndex;
@@ -53,7 +54,7 @@ export class MaskContext {
     this.#services = services;
     this.#catalog = new SessionCatalog(catalog);
     this.#flows = new StatementFlows(services.strongerMask);
-    this.#names = new SessionNames(role);
+    this.meanings = new SessionNames(role);
     this.#rules = rules;
     this.#masks = new SessionIndex(services.strongerMask, catalog.fillers, rules);
     this.usePolicy(rules);
@@ -73,7 +74,7 @@ export class MaskContext {
   }
 
   get version(): number {
-    return this.#version + this.#names.serial;
+    return this.#version + this.meanings.serial;
   }
 
   /** The schema that only this session sees yet should be read by itself, if it is to be believed. */
@@ -88,37 +89,20 @@ export class MaskContext {
 
   /** What the target must be asked between two statements, and is not told of by itself. */
   get pathUnknown(): boolean {
-    return this.active && this.#names.pathUnknown;
+    return this.active && this.meanings.pathUnknown;
+  }
+
+  get roleUnknown(): boolean {
+    return this.active && this.meanings.roleUnknown;
   }
 
   get tempUnknown(): boolean {
-    return this.active && this.#names.tempUnknown;
-  }
-
-  forgetPath(): void {
-    this.#names.forgetPath();
-  }
-
-  /** SET ROLE; see {@link SessionNames.onRole}. */
-  onRole(role: string | null): void {
-    this.#names.onRole(role);
-  }
-
-  onSearchPath(setting: string): void {
-    this.#names.onSearchPath(setting);
-  }
-
-  onTemp(schema: string): void {
-    this.#names.onTemp(schema);
-  }
-
-  onReady(): void {
-    this.#names.onReady();
+    return this.active && this.meanings.tempUnknown;
   }
 
   /** Two equal texts: every name means the same, as far as this session and its gate can tell. */
   get names(): string {
-    return `${this.#names.serial} ${this.#catalog.serial} ${this.#catalog.epoch}`;
+    return `${this.meanings.serial} ${this.#catalog.serial} ${this.#catalog.epoch}`;
   }
 
   get epoch(): number {
@@ -140,7 +124,7 @@ export class MaskContext {
   /** The schema was changed, and the change is not committed. */
   doubtSchema(): void {
     this.#catalog.doubt();
-    this.#names.doubtTemp();
+    this.meanings.doubtTemp();
     this.#version++;
   }
 
@@ -161,7 +145,7 @@ export class MaskContext {
   /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
   onParameter(name: string, value: string): Fault | null {
     if (name === 'search_path') {
-      this.#names.onReported(value);
+      this.meanings.onReported(value);
     }
     if (name === 'client_encoding') {
       this.#encoding = encodingOf(value);
@@ -272,7 +256,7 @@ export class MaskContext {
    * not waited for: who may see everything anyway gains nothing from the race.
    */
   get certainNow(): boolean {
-    const namesKnown = this.#names.path !== null && !this.#names.tempUnknown;
+    const namesKnown = this.meanings.path !== null && !this.meanings.tempUnknown;
     return namesKnown && !this.#catalog.doubted && this.changesAhead === 0 && !this.#catalog.othersChangeMasked;
   }
 
@@ -283,27 +267,27 @@ export class MaskContext {
   useOf(statement: AnalyzedStatement, certain: boolean): StatementUse | 'refresh' {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    if (!certain || this.#names.path === null) return this.#flows.doubtedUse(statement, index, this.#names.path);
-    return this.#flows.use(statement, index, this.#names.path, this.version);
+    if (!certain || this.meanings.path === null) return this.#flows.doubtedUse(statement, index, this.meanings.path);
+    return this.#flows.use(statement, index, this.meanings.path, this.version);
   }
 
   /** The same behind a `SET search_path` to `setting` in one message with the statement. */
   useBehind(statement: AnalyzedStatement, setting: string): StatementUse | 'refresh' {
     const index = this.#currentIndex();
-    return index === null ? 'refresh' : this.#flows.useOn(statement, index, this.#names.pathWith(setting));
+    return index === null ? 'refresh' : this.#flows.useOn(statement, index, this.meanings.pathWith(setting));
   }
 
   /** What can be known of a message before it runs; null: names mean nothing for certain. */
   foresee(): Foresight | null {
     const index = this.#currentIndex();
-    const { path } = this.#names;
+    const { path } = this.meanings;
     return index === null || path === null ? null : new Foresight(this.#flows, index, this.#rules, path);
   }
 
   /** Literals among what exactly this text writes into masked columns; its parse tree may be that of another. */
   givenBy(statement: AnalyzedStatement): readonly GivenToMasked[] {
     const index = this.#currentIndex();
-    return index === null ? [] : this.#flows.given(statement, index, this.#names.path);
+    return index === null ? [] : this.#flows.given(statement, index, this.meanings.path);
   }
 
   /** Changes that were sent behind `run`, and may be in the catalog before its rows are judged. */
@@ -391,9 +375,9 @@ export class MaskContext {
   #lineage(statement: AnalyzedStatement, certain: boolean): Lineage | 'refresh' {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    if (!certain || this.#names.path === null)
-      return this.#flows.doubtedFlow(statement, index, this.#names.path).lineage;
-    return this.#flows.flow(statement, index, this.#names.path, this.version).lineage;
+    if (!certain || this.meanings.path === null)
+      return this.#flows.doubtedFlow(statement, index, this.meanings.path).lineage;
+    return this.#flows.flow(statement, index, this.meanings.path, this.version).lineage;
   }
 }
 
