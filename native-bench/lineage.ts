@@ -53,6 +53,7 @@ export async function tasks(): Promise<Task[]> {
     values: [],
     customDetectors: [],
     safeFunctions: [],
+    sealed: true,
   } as const;
   const index = columnMasks(catalog, rules, strongerMask);
   const list: Task[] = [];

@@ -190,4 +190,9 @@ export interface MaskRules {
    * Always `schema.name`, exactly as the catalog has both: a name without its schema could be anybody's function.
    */
   readonly safeFunctions: readonly string[];
+  /**
+   * No policy lets anybody copy masked columns or run what cannot be read: through the gate, nothing masked gets to places that
+   * sessions or users share and that no rule can name.
+   */
+  readonly sealed: boolean;
 }

@@ -37,6 +37,7 @@ const snapshotSchema = z.strictObject({
     casts: rowsSchema,
     indexes: rowsSchema,
     constraints: rowsSchema,
+    aggregates: rowsSchema,
   }),
 });
 

@@ -120,7 +120,7 @@ function toCases(
     }
     if (Object.keys(entry.expect).length === 0) faults.push(faultAt(yaml, [...path, 'expect'], 'must not be empty'));
     for (const name of Object.keys(entry.expect.masks ?? {})) {
-      const named = columnMask({ columns: [], values: [], customDetectors: [], safeFunctions: [] }, name);
+      const named = columnMask({ columns: [], values: [], customDetectors: [], safeFunctions: [], sealed: true }, name);
       if (named === undefined)
         faults.push(faultAt(yaml, [...path, 'expect', 'masks', name], 'is not schema.table.column'));
     }

@@ -36,6 +36,7 @@ export function compilePolicies(policies: readonly Policy[]): PolicySet {
   const compiled = policies.map((policy): CompiledPolicy => ({ policy, rules: policy.rules.map(compileRule) }));
   const detectors = new Map<string, CustomDetector>();
   for (const policy of policies) for (const detector of policy.detectors) detectors.set(detector.name, detector);
+  const sealed = compiled.every(isSealing);
   const shared = new Map<string, SessionDecider>();
 
   return {
@@ -45,12 +46,18 @@ export function compilePolicies(policies: readonly Policy[]): PolicySet {
       const applying = applyingPolicies(compiled, identity, connection);
       let session = shared.get(applying.key);
       if (session === undefined) {
-        session = new SessionDecider(version, applying.policies, maskRules(applying.policies, detectors));
+        session = new SessionDecider(version, applying.policies, maskRules(applying.policies, detectors, sealed));
         if (shared.size < sharedSessionsMax) shared.set(applying.key, session);
       }
       return budgets !== undefined && session.budgeted ? sessionOf(session, budgets.of(identity.user)) : session;
     },
   };
+}
+
+/** Whether no rule lets masked columns be copied or code be run that cannot be read, whomever it is about. */
+function isSealing({ policy, rules }: CompiledPolicy): boolean {
+  if (policy.mode === 'observe') return true;
+  return rules.every(({ rule, use }) => use === null || use.key === 'probes' || rule.action === 'block');
 }
 
 function compileRule(rule: Rule): CompiledRule {
@@ -83,7 +90,11 @@ export function applyingPolicies(
 }
 
 /** Strongest first, so that whoever folds them with `strongerMask` gets the same mask whatever the order of files. */
-function maskRules(policies: readonly CompiledPolicy[], detectors: ReadonlyMap<string, CustomDetector>): MaskRules {
+function maskRules(
+  policies: readonly CompiledPolicy[],
+  detectors: ReadonlyMap<string, CustomDetector>,
+  sealed: boolean,
+): MaskRules {
   const columns: ColumnMaskRule[] = [];
   const values: ValueMaskRule[] = [];
   const customDetectors = new Map<string, CustomDetector>();
@@ -104,7 +115,7 @@ function maskRules(policies: readonly CompiledPolicy[], detectors: ReadonlyMap<s
   }
   columns.sort((a, b) => compareStrength(a.mask, b.mask));
   values.sort((a, b) => compareStrength(a.mask, b.mask));
-  return { columns, values, customDetectors: [...customDetectors.values()], safeFunctions: [...safeFunctions] };
+  return { columns, values, customDetectors: [...customDetectors.values()], safeFunctions: [...safeFunctions], sealed };
 }
 
 /** One entry per pattern of a mask rule; none for a rule on content. */

@@ -34,7 +34,7 @@ test('the corpus is as large as it says', () => {
   assert.ok(entries.filter(({ benign }) => benign.length > 0).length >= 400);
 });
 
-test('accepted risks are entries of the corpus, and the page about them lists exactly these', async () => {
+test('what is accepted are entries of the corpus, and the page about them lists exactly these', async () => {
   const ids = new Set(entries.map(({ id }) => id));
   const accepted = residual.map(({ id }) => id);
   assert.deepEqual(
@@ -42,8 +42,12 @@ test('accepted risks are entries of the corpus, and the page about them lists ex
     [],
   );
   const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'residual-risk.md'), 'utf8');
-  const listed = [...page.matchAll(/^### `([a-z_]+\/[a-z0-9-]+)`/gm)].map(([, id]) => id);
-  assert.deepEqual(listed.toSorted(), accepted.toSorted());
+  const [attacks, refusals = ''] = page.split('\n## What is refused although it is harmless\n');
+  const listed = (text: string): string[] =>
+    [...text.matchAll(/^### `([a-z_]+\/[a-z0-9-]+)`/gm)].map(([, id]) => id).toSorted();
+  const named = (kind: 'attack' | 'benign'): string[] =>
+    residual.flatMap((one) => (one.kind === kind ? [one.id] : [])).toSorted();
+  assert.deepEqual([listed(attacks), listed(refusals)], [named('attack'), named('benign')]);
 });
 
 test('a failure counts unless it is accepted, and an accepted one that is none counts too', () => {
@@ -60,8 +64,9 @@ test('a failure counts unless it is accepted, and an accepted one that is none c
   const reason = 'nobody minds this one here';
   assert.equal(isClean(scoreOf(result(true), [])), true);
   assert.equal(isClean(scoreOf(result(false), [])), false);
-  assert.equal(isClean(scoreOf(result(false), [{ id: 'f/a', reason }])), true);
-  assert.equal(isClean(scoreOf(result(true), [{ id: 'f/a', reason }])), false);
+  assert.equal(isClean(scoreOf(result(false), [{ id: 'f/a', kind: 'attack', reason }])), true);
+  assert.equal(isClean(scoreOf(result(true), [{ id: 'f/a', kind: 'attack', reason }])), false);
+  assert.equal(isClean(scoreOf(result(false), [{ id: 'f/a', kind: 'benign', reason }])), false);
   const { total } = scoreOf(result(false), []);
   assert.deepEqual(
     [total.attacks, total.benign],

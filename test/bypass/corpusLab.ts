@@ -107,7 +107,9 @@ begin
     execute 'drop schema ' || one.name || ' cascade';
   end loop;
   for one in select c.oid::regclass::text as name, relkind as kind from pg_class c join pg_namespace n on n.oid = relnamespace
-    where c.oid > floor and relkind in ('r', 'v', 'm', 'S', 'f', 'p') and nspname !~ '^pg_' loop
+    where c.oid > floor and relkind in ('r', 'v', 'm', 'S', 'f', 'p') and nspname !~ '^pg_'
+    -- The sequence of an identity column goes with its table, and never by itself.
+    order by relkind = 'S' loop
     continue when one.name ~ '^[0-9]';
     execute 'drop ' || case one.kind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'f' then 'foreign table' else 'table' end
       || ' if exists ' || one.name || ' cascade';
@@ -120,6 +122,10 @@ begin
   for one in select oid::regprocedure::text as name, prokind as kind from pg_proc where oid > floor loop
     continue when one.name ~ '^[0-9]';
     execute 'drop routine if exists ' || one.name || ' cascade';
+  end loop;
+  for one in select oid::regoperator::text as name from pg_operator where oid > floor loop
+    continue when one.name ~ '^[0-9]';
+    execute 'drop operator if exists ' || one.name || ' cascade';
   end loop;
   for one in select format('%I on %s', tgname, tgrelid::regclass) as name from pg_trigger where oid > floor and not tgisinternal loop
     continue when one.name ~ '^[0-9]';
@@ -166,11 +172,28 @@ export async function openCorpusLab(): Promise<CorpusLab> {
       'insert into lab.marks select max(oid) from (select oid from pg_class union all select oid from pg_proc union all select oid from pg_trigger union all select oid from pg_rewrite union all select oid from pg_constraint union all select oid from pg_type) z',
     );
     const before = await contents(lab);
-    return { ...lab, secrets: await secretsOf(lab), reset: () => reset(lab, before) };
+    const secrets = await secretsOf(lab);
+    const notice = await noticing(lab);
+    const put = async (): Promise<void> => {
+      await reset(lab, before);
+      await notice();
+    };
+    return { ...lab, secrets, reset: put };
   } catch (error) {
     await lab.end();
     throw error;
   }
+}
+
+/**
+ * Makes the gate read the catalog anew. What changes past it, it would find out by itself, but in the middle of another entry,
+ * whose benign statement would be hidden for it.
+ */
+async function noticing(lab: Lab): Promise<() => Promise<void>> {
+  const administrator = await lab.connect('dana');
+  return async () => {
+    await send(administrator, 'create schema lab_noticed; drop schema lab_noticed');
+  };
 }
 
 /** Table -> all its rows as JSON. One statement for all tables, since this runs after every entry that commits. */

@@ -5,8 +5,10 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import type { EntryResult, FamilyResult, Verdict } from './corpus.ts';
 
+/** `attack`: one that gets through. `benign`: statements that are refused or hidden although they are harmless. */
 export interface Residual {
   readonly id: string;
+  readonly kind: 'attack' | 'benign';
   readonly reason: string;
 }
 
@@ -35,11 +37,13 @@ export interface Score {
   readonly families: readonly FamilyScore[];
   readonly total: FamilyScore;
   readonly failures: readonly Failure[];
-  /** Accepted risks that are none any more: their entries passed. */
+  /** What is accepted in vain: entries that passed. */
   readonly outdated: readonly string[];
 }
 
-const residualFile = z.array(z.strictObject({ id: z.string(), reason: z.string().min(20) }));
+const residualFile = z.array(
+  z.strictObject({ id: z.string(), kind: z.enum(['attack', 'benign']), reason: z.string().min(20) }),
+);
 
 export async function readResidual(): Promise<Residual[]> {
   const text = await readFile(join(import.meta.dirname, 'residual.yaml'), 'utf8');
@@ -47,15 +51,15 @@ export async function readResidual(): Promise<Residual[]> {
 }
 
 export function scoreOf(results: readonly FamilyResult[], residual: readonly Residual[]): Score {
-  const reasons = new Map(residual.map(({ id, reason }) => [id, reason]));
+  const reasons = new Map(residual.map(({ id, kind, reason }) => [`${kind} ${id}`, reason]));
   const failures = results.flatMap(({ entries }) => entries.flatMap((entry) => failuresOf(entry, reasons)));
-  const failed = new Set(failures.map(({ id }) => id));
-  const seen = results.flatMap(({ entries }) => entries.map(({ id }) => id));
+  const failed = new Set(failures.map(({ id, kind }) => `${kind} ${id}`));
+  const seen = new Set(results.flatMap(({ entries }) => entries.map(({ id }) => id)));
   return {
     families: results.map((result) => familyScore(result.name, [result])),
     total: familyScore('all', results),
     failures,
-    outdated: seen.filter((id) => reasons.has(id) && !failed.has(id)),
+    outdated: residual.filter(({ id, kind }) => seen.has(id) && !failed.has(`${kind} ${id}`)).map(({ id }) => id),
   };
 }
 
@@ -71,7 +75,7 @@ function failuresOf(entry: EntryResult, reasons: ReadonlyMap<string, string>): F
   for (const kind of ['attack', 'benign'] as const) {
     const verdict = entry[kind];
     if (verdict === null || verdict.passed) continue;
-    failures.push({ id, trick, kind, how: verdict.how, accepted: reasons.get(id) ?? null });
+    failures.push({ id, trick, kind, how: verdict.how, accepted: reasons.get(`${kind} ${id}`) ?? null });
   }
   return failures;
 }
@@ -102,7 +106,7 @@ export function formatScore(score: Score): string {
     ({ id, trick, kind, how, accepted }) =>
       `${accepted === null ? 'FAILED' : 'accepted'} ${id} (${kind}): ${trick}\n    ${accepted ?? how}`,
   );
-  const outdated = score.outdated.map((id) => `FAILED ${id}: listed in residual.yaml, but it is no risk any more`);
+  const outdated = score.outdated.map((id) => `FAILED ${id}: listed in residual.yaml, but it passes now`);
   return [head, ...rows, '', ...failures, ...outdated].join('\n');
 }
 

@@ -181,7 +181,7 @@ rules:
   assert.deepEqual(session.decide([statement({ kind: 'insert' })]).observed, [], 'its default does not count');
   assert.deepEqual(session.decide([select, drop]).observed, []);
   assert.deepEqual(session.decide([select, select, statement({ kind: 'insert' })]).observed, ['trial/no-select']);
-  assert.deepEqual(session.masks, { columns: [], values: [], customDetectors: [], safeFunctions: [] });
+  assert.deepEqual(session.masks, { columns: [], values: [], customDetectors: [], safeFunctions: [], sealed: true });
 
   const alone = policySet(observing).forSession(alice, shop);
   assert.equal(alone.applies, false);
@@ -235,7 +235,21 @@ rules:
     ],
     customDetectors: [{ name: 'badge', pattern: 'B-\\d{6}' }],
     safeFunctions: [],
+    sealed: true,
   });
+});
+
+test('sealed: no policy lets anybody copy or run what cannot be read', () => {
+  const rule = (match: string, action: string): string =>
+    `name: r\napplies_to: { groups: [support] }\nrules: [{ id: x, match: ${match}, action: ${action} }]`;
+  const sealed = (text: string): boolean => policySet(guard, text).forSession(alice, shop).masks.sealed;
+  assert.equal(sealed('name: other'), true);
+  assert.equal(sealed(rule("{ probes: ['*.customers.ssn'] }", 'allow')), true);
+  assert.equal(sealed(rule("{ copies: ['*.customers.ssn'] }", 'block')), true);
+  assert.equal(sealed(rule("{ copies: ['*.customers.ssn'] }", 'allow')), false, 'for others too');
+  assert.equal(sealed(rule('{ unreadable: true }', 'allow')), false);
+  assert.equal(sealed(rule('{ unreadable: true }', 'approve, approvers: { groups: [dba] }')), false);
+  assert.equal(sealed(`mode: observe\n${rule('{ unreadable: true }', 'allow')}`), true);
 });
 
 test('safe functions: those of all policies that apply and are enforced, always with a schema', () => {

@@ -7,6 +7,7 @@
  */
 import type { CatalogRows } from './catalogBuild.ts';
 import type { Constraint, ForeignKey } from './catalogConstraints.ts';
+import type { Place } from './catalogFillers.ts';
 import type { PgType } from './types.ts';
 
 declare const columnKeyBrand: unique symbol;
@@ -73,6 +74,10 @@ export interface PgFunction {
   readonly inputNames: readonly string[];
   /** Names of OUT, INOUT and TABLE columns; empty where there are none. */
   readonly outputNames: readonly string[];
+  /** pg_proc.proargmodes: i, o, b, v and t, one a parameter; empty where all are i. */
+  readonly modes: readonly string[];
+  /** Of an aggregate, the OIDs of the functions that it calls; empty for others, and where they are not known. */
+  readonly calls: readonly number[];
   /** Source text (an SQL-standard body included), null where too long. */
   readonly source: string | null;
   /** Name of the extension that owns it, else null. */
@@ -95,6 +100,15 @@ export interface SearchPath {
   /** The session's own temporary schema (`pg_temp_3`); '' where it surely has none, null where that is not known. */
   readonly temp: string | null;
 }
+
+/** Names in definitions that the server printed are qualified but for those of pg_catalog; see catalogPrelude. */
+export const definitionPath: SearchPath = Object.freeze({ schemas: Object.freeze(['pg_catalog']), temp: '' });
+
+/**
+ * Stands for a path that is not known: that of whoever will read a view over functions. A relation or type resolves if it is
+ * the only one of its name anywhere, and a function may be any of its name.
+ */
+export const anyPath: SearchPath = Object.freeze({ schemas: Object.freeze(['pg_catalog']), temp: null });
 
 /** Parses SQL to its statement nodes; null where it does not parse. */
 export type ParseSql = (text: string) => readonly unknown[] | null;
@@ -135,10 +149,14 @@ export interface Catalog {
   /** User functions (and those of extensions) that a call could mean. Temporary ones need their qualifier. */
   functions(schema: string | null, name: string, path: SearchPath): readonly PgFunction[];
   functionByOid(oid: number): PgFunction | undefined;
+  /** Name of a function of initdb behind an operator, cast or aggregate that users made. */
+  builtinByOid(oid: number): string | undefined;
   /** Names of columns that have been renamed since the gate first read the catalog; see catalogHistory.ts. */
   readonly formerNames: ReadonlyMap<ColumnKey, readonly FormerName[]>;
   /** OIDs of the functions behind user-made operators of this name, in any schema. */
   operatorFunctions(name: string): readonly number[];
+  /** Whether functions of users could put values into a place without a statement that shows it; see catalogFillers.ts. */
+  mayFill(place: Place): boolean;
   /** OIDs of the functions behind user-made casts to this type. */
   castFunctions(typeOid: number): readonly number[];
 }

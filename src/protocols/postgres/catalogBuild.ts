@@ -1,8 +1,9 @@
 /** Builds a {@link Catalog} from the rows of catalogQueries.ts. Pure; a row that makes no sense is a fault. */
 import type { Fault } from '../../errors.ts';
 import { type Column, type Catalog, type BuiltinFunction, type ParseSql, type PgFunction } from './catalog.ts';
-import { type ColumnKey, columnKey, type FormerName, type Relation, type SearchPath } from './catalog.ts';
+import { anyPath, type ColumnKey, columnKey, type FormerName, type Relation, type SearchPath } from './catalog.ts';
 import { type Constraints, buildConstraints } from './catalogConstraints.ts';
+import { mayFill, type Place } from './catalogFillers.ts';
 import { type CatalogSet, catalogRowsMax, firstUserOid } from './catalogQueries.ts';
 import type { PgType } from './types.ts';
 
@@ -34,7 +35,7 @@ export function buildCatalog(rows: CatalogRows, parse: ParseSql): Catalog | { re
   const relations = buildRelations(rows);
   if (relations === null) return unreadable('a relation or column row is malformed');
   const types = buildTypes(rows.types ?? []);
-  const functions = buildFunctions(rows.functions ?? []);
+  const functions = buildFunctions(rows.functions ?? [], groupOids(rows.aggregates ?? [], oid));
   if (types === null || functions === null) return unreadable('a type or function row is malformed');
   const constraints = buildConstraints(rows.indexes ?? [], rows.constraints ?? []);
   if (constraints === null) return unreadable('an index or constraint row is malformed');
@@ -46,6 +47,7 @@ export function buildCatalog(rows: CatalogRows, parse: ParseSql): Catalog | { re
     operators: groupOids(rows.operators ?? [], (name) => name),
     casts: groupOids(rows.casts ?? [], oid),
     constraints,
+    builtinNames: builtinNames([rows.operators, rows.casts, rows.aggregates]),
     parse,
     rows,
   });
@@ -65,6 +67,7 @@ interface CatalogParts {
   readonly operators: ReadonlyMap<string, readonly number[]>;
   readonly casts: ReadonlyMap<number, readonly number[]>;
   readonly constraints: Constraints;
+  readonly builtinNames: ReadonlyMap<number, string>;
   readonly parse: ParseSql;
   readonly rows: CatalogRows;
 }
@@ -79,7 +82,10 @@ function assemble(parts: CatalogParts): Catalog {
   const temporaryNames = new Set<string>();
   for (const relation of relations.values()) if (isTemporary(relation.schema)) temporaryNames.add(relation.name);
   const typeNames = bySchema(types.values(), () => true);
+  const relationsAnywhere = anywhere(relations.values(), (relation) => relation.kind !== 'c');
+  const typesAnywhere = anywhere(types.values(), () => true);
   const functionNames = groupByName(functions.values());
+  const fills = new Map<Place, boolean>();
   const columns = new Map<number, Column>();
   for (const relation of relations.values()) for (const column of relation.columns) columns.set(column.key, column);
 
@@ -87,7 +93,7 @@ function assemble(parts: CatalogParts): Catalog {
     if (schema !== null) return relationNames.get(schema === 'pg_temp' ? (path.temp ?? '') : schema)?.get(name);
     // Which temporary schema is the session's own is not known: the name could mean the temporary table.
     if (path.temp === null && temporaryNames.has(name)) return undefined;
-    return firstInPath(relationNames, name, path);
+    return path === anyPath ? onlyOne(relationsAnywhere(name)) : firstInPath(relationNames, name, path);
   };
   return Object.freeze({
     version: ++lastVersion,
@@ -107,16 +113,27 @@ function assemble(parts: CatalogParts): Catalog {
     column: (relation: number, attnum: number) => columns.get(columnKey(relation, attnum)),
     type: (type: number) => types.get(type),
     resolveType: (schema: string | null, name: string, path: SearchPath) =>
-      schema === null ? firstInPath(typeNames, name, path) : typeNames.get(schema)?.get(name),
+      schema !== null
+        ? typeNames.get(schema)?.get(name)
+        : path === anyPath
+          ? onlyOne(typesAnywhere(name))
+          : firstInPath(typeNames, name, path),
     builtinFunction: (name: string) => parts.builtins.get(name),
     functions: (schema: string | null, name: string, path: SearchPath) => {
       const named = functionNames.get(name);
       if (named === undefined) return noFunctions;
       const wanted = schema === 'pg_temp' ? path.temp : schema;
+      if (schema === null && path === anyPath) return named;
       return named.filter((f) => (schema === null ? path.schemas.includes(f.schema) : f.schema === wanted));
     },
     functionByOid: (oid: number) => functions.get(oid),
+    builtinByOid: (oid: number) => parts.builtinNames.get(oid),
     formerNames: noFormerNames,
+    mayFill: (place: Place) => {
+      const known = fills.get(place) ?? mayFill(functions.values(), parts.builtinNames.values(), place);
+      fills.set(place, known);
+      return known;
+    },
     operatorFunctions: (name: string) => parts.operators.get(name) ?? noOids,
     castFunctions: (type: number) => parts.casts.get(type) ?? noOids,
   });
@@ -152,9 +169,22 @@ function firstInPath<T>(
   return undefined;
 }
 
-function groupByName(functions: Iterable<PgFunction>): ReadonlyMap<string, readonly PgFunction[]> {
-  const groups = new Map<string, PgFunction[]>();
-  for (const item of functions) {
+/** Finds everything of a name in all schemas. The names are gathered on first use. */
+function anywhere<T extends { readonly name: string }>(
+  items: Iterable<T>,
+  keep: (item: T) => boolean,
+): (name: string) => readonly T[] {
+  let known: ReadonlyMap<string, readonly T[]> | null = null;
+  return (name) => (known ??= groupByName([...items].filter(keep))).get(name) ?? [];
+}
+
+function onlyOne<T>(items: readonly T[]): T | undefined {
+  return items.length === 1 ? items[0] : undefined;
+}
+
+function groupByName<T extends { readonly name: string }>(items: Iterable<T>): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
     const group = groups.get(item.name);
     if (group === undefined) groups.set(item.name, [item]);
     else group.push(item);
@@ -261,7 +291,17 @@ function buildBuiltins(rows: readonly CatalogRow[]): ReadonlyMap<string, Builtin
   return builtins;
 }
 
-function buildFunctions(rows: readonly CatalogRow[]): ReadonlyMap<number, PgFunction> | null {
+/** From rows whose second value is an OID and whose third is its name, if it is of initdb. */
+function builtinNames(sets: readonly (readonly CatalogRow[] | undefined)[]): ReadonlyMap<number, string> {
+  const found = new Map<number, string>();
+  for (const rows of sets) for (const row of rows ?? []) if (row[2]) found.set(oid(row[1]), row[2]);
+  return found;
+}
+
+function buildFunctions(
+  rows: readonly CatalogRow[],
+  calls: ReadonlyMap<number, readonly number[]>,
+): ReadonlyMap<number, PgFunction> | null {
   const functions = new Map<number, PgFunction>();
   for (const row of rows) {
     const id = oid(row[0]);
@@ -283,6 +323,8 @@ function buildFunctions(rows: readonly CatalogRow[]): ReadonlyMap<number, PgFunc
       argumentsMax: row[10] === 't' ? Infinity : inputs,
       inputNames: modes.length === 0 ? names : names.filter((_, at) => 'ibv'.includes(modes[at] ?? 'i')),
       outputNames: names.filter((_, at) => modes.length > 0 && 'obt'.includes(modes[at] ?? 'i')),
+      modes,
+      calls: calls.get(id) ?? noOids,
       source: row[13] ?? null,
       extension: row[14] ?? null,
       searchPath: row[15] ?? null,

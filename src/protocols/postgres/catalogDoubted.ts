@@ -26,6 +26,8 @@ export function doubtedCatalog(catalog: Catalog, builtinsFirst: boolean, doubt: 
     argumentsMax: Infinity,
     inputNames: [],
     outputNames: [],
+    modes: [],
+    calls: [],
     source: null,
     extension: null,
     searchPath: null,

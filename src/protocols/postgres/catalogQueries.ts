@@ -35,7 +35,8 @@ export type CatalogSet =
   | 'operators'
   | 'casts'
   | 'indexes'
-  | 'constraints';
+  | 'constraints'
+  | 'aggregates';
 
 export interface CatalogQuery {
   readonly set: CatalogSet;
@@ -66,6 +67,7 @@ export function catalogQueries(serverVersion: number): CatalogQueries {
     { set: 'casts', sql: castsSql },
     { set: 'indexes', sql: indexesSql },
     { set: 'constraints', sql: constraintsSql },
+    { set: 'aggregates', sql: aggregatesSql },
   ] as const;
   return { system, user };
 }
@@ -130,11 +132,23 @@ FROM (SELECT p.oid, n.nspname, p.proname, l.lanname, p.prokind, p.provolatile, p
   WHERE p.oid >= ${firstUserOid}) f ${limit}`;
 }
 
-const operatorsSql = `SELECT o.oprname, o.oprcode::pg_catalog.oid FROM pg_catalog.pg_operator o
+/** What is known of the server's own functions, is known by their names. */
+const builtinName = `CASE WHEN p.oid < ${firstUserOid} THEN p.proname END`;
+
+const operatorsSql = `SELECT o.oprname, p.oid, ${builtinName}
+FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode::pg_catalog.oid
 WHERE o.oid >= ${firstUserOid} ${limit}`;
 
-const castsSql = `SELECT c.casttarget, c.castfunc FROM pg_catalog.pg_cast c
-WHERE c.oid >= ${firstUserOid} AND c.castfunc <> 0 ${limit}`;
+const castsSql = `SELECT c.casttarget, p.oid, ${builtinName}
+FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
+WHERE c.oid >= ${firstUserOid} ${limit}`;
+
+/** Whatever function an aggregate may call, one row each. */
+const aggregatesSql = `SELECT a.aggfnoid::pg_catalog.oid, p.oid, ${builtinName}
+FROM pg_catalog.pg_aggregate a JOIN pg_catalog.pg_proc p ON p.oid IN (a.aggtransfn::pg_catalog.oid,
+  a.aggfinalfn::pg_catalog.oid, a.aggcombinefn::pg_catalog.oid, a.aggserialfn::pg_catalog.oid, a.aggdeserialfn::pg_catalog.oid,
+  a.aggmtransfn::pg_catalog.oid, a.aggminvtransfn::pg_catalog.oid, a.aggmfinalfn::pg_catalog.oid)
+WHERE a.aggfnoid::pg_catalog.oid >= ${firstUserOid} ${limit}`;
 
 /** What is left out where it is too long comes as NULL, and what is not there as an empty text. */
 function definition(node: string): string {

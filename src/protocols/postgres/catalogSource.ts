@@ -8,6 +8,7 @@ import { CatalogHistory } from './catalogHistory.ts';
 import { buildCatalog, joinCatalogRows } from './catalogBuild.ts';
 import type { CatalogRow, CatalogRows } from './catalogBuild.ts';
 import type { Catalog } from './catalog.ts';
+import type { Fillers } from './catalogFillers.ts';
 import { CatalogProbe, readStamp } from './catalogProbe.ts';
 import { catalogPrelude, catalogQueries } from './catalogQueries.ts';
 import type { CatalogQuery, CatalogSet } from './catalogQueries.ts';
@@ -38,6 +39,7 @@ export class CatalogSource {
   #changing = 0;
   #changingMasked = 0;
   readonly #probe: CatalogProbe | null;
+  readonly fillers: Fillers = { settings: 0, large_objects: 0 };
   current: Catalog | null = null;
   /** Of `current`, or older: taken before it was read, so that a change in between is noticed later and not missed. */
   stamp: string | null = null;

@@ -159,16 +159,18 @@ export class ClientMessages {
       return this.#refuse('query', failingQuery, this.#unparsable(analysis.fault, bytes, body, end - 1));
     }
     const { statements } = analysis;
-    const running = this.#verdicts.running(statements);
+    const running = this.#verdicts.runningQuery(statements);
     const decision = this.#verdicts.judge(this.#verdicts.decide(running), running);
     if (decision === 'wait') return this.#hold();
     if ('code' in decision || decision.permit === null) {
       return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
     }
+    const { foresight } = this.#verdicts;
     const written = this.#verdicts.maskWritten(running, bytes, null);
     if (written !== null) return this.#refuse('query', failingQuery, this.#maskRefused(statements, written));
     const entry = new Expected('query', false);
     entry.run = this.#begin(statements, decision);
+    entry.run.foresight = foresight;
     this.#conversation.expect(entry);
     this.#command(decision.permit, bytes, start, end);
   }

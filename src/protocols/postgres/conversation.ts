@@ -6,12 +6,13 @@ import type { ErrorCode, Fault } from '../../errors.ts';
 import type { Decision, Identity, MaskRules, Permit, RuleId } from '../../facts.ts';
 import { OrderedOutput } from '../orderedOutput.ts';
 import type { AuditEntry, Services, SessionAudit, SessionCounters, SessionPolicy, Target, Wire } from '../protocol.ts';
+import { countFillers } from './catalogFillers.ts';
 import type { Expected } from './expected.ts';
 import { ExpectedQueue } from './expected.ts';
 import type { MaskContext } from './maskContext.ts';
 import { Names } from './prepared.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
-import { changesNames, OpenRuns } from './statementRun.ts';
+import { changesNames, definesCode, OpenRuns } from './statementRun.ts';
 import type { StatementRun } from './statementRun.ts';
 import { TransactionStatus } from './wire.ts';
 import { errorResponse } from './wireToClient.ts';
@@ -147,7 +148,11 @@ export class Conversation {
   started(run: StatementRun, decision: Decision): void {
     this.#open.add(run);
     run.epoch = this.masks.epoch;
+    run.serial = this.masks.schemaSerial;
     run.changesNames = run.statements.some(changesNames);
+    if (run.changesNames && this.masks.active)
+      for (const statement of run.statements)
+        if (definesCode(statement)) countFillers(this.masks.fillers, statement.text);
     if (run.changesNames) this.masks.changesAhead++;
     if (this.schemaTouched || run.changesNames) this.beginChange();
     if (decision.outcome === 'allow') this.counters.statementsAllowed++;
@@ -156,8 +161,8 @@ export class Conversation {
 
   /** An error or the end of a transaction may take back what it had set. */
   takeBackSettings(): void {
-    if (this.roleTouched) this.masks.onRole(null);
-    else if (this.pathTouched) this.masks.forgetPath();
+    if (this.roleTouched) this.masks.meanings.onRole(null);
+    else if (this.pathTouched) this.masks.meanings.forgetPath();
   }
 
   /** From here on the target may commit a change of the schema at any moment. */

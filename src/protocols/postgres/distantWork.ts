@@ -185,7 +185,13 @@ function indexOf({ catalog: { id, rows, formerNames }, masks }: FlowsPayload, st
     lastCatalog = { id, catalog: { ...built, formerNames } };
   }
   if (lastIndex?.catalog !== id || lastIndex.masks !== masks.id) {
-    const rules = { columns: masks.columns, safeFunctions: masks.safeFunctions, values: [], customDetectors: [] };
+    const rules = {
+      columns: masks.columns,
+      safeFunctions: masks.safeFunctions,
+      values: [],
+      customDetectors: [],
+      sealed: false,
+    };
     lastIndex = { catalog: id, masks: masks.id, index: columnMasks(lastCatalog.catalog, rules, stronger) };
   }
   return lastIndex.index;

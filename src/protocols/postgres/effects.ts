@@ -42,7 +42,7 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       if (effect.target === 'all') {
         takeAway(conversation.heldStatements, conversation.statements, null);
         takeAway(conversation.heldPortals, conversation.portals, null);
-        conversation.masks.forgetPath();
+        conversation.masks.meanings.forgetPath();
       }
       break;
     case 'transaction':
@@ -58,19 +58,22 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
   }
   if (statement.changesCatalog || statement.opaque.length > 0) conversation.schemaTouched = true;
   // Until the transaction ends nobody but this session sees the change, not even the gate.
-  if (changesNames(statement)) conversation.masks.doubtSchema();
+  if (changesNames(statement)) {
+    conversation.masks.doubtSchema();
+    run.changesMade++;
+  }
   if (changesPath(statement)) {
     conversation.pathTouched = true;
     const role = roleSetBy(statement);
     if (role !== undefined) {
       conversation.roleTouched = true;
-      conversation.masks.onRole(role);
+      conversation.masks.meanings.onRole(role);
       return;
     }
     // A report comes only with the next ReadyForQuery, and other statements may be run before.
     const path = pathSetBy(statement);
-    if (path === null) conversation.masks.forgetPath();
-    else conversation.masks.onSearchPath(path);
+    if (path === null) conversation.masks.meanings.forgetPath();
+    else conversation.masks.meanings.onSearchPath(path);
   }
 }
 

@@ -164,7 +164,7 @@ function collect(ast: AstRecord, dynamicDepth: number, lookups: Lookups): FactsC
   const walkText = (inner: string): boolean => {
     if (dynamicDepth >= dynamicDepthMax) throw new TreeTooDeep();
     const parsed = parseSql(inner);
-    if ('fault' in parsed || parsed.statements.length === 0) return false;
+    if ('fault' in parsed) return false;
     for (const one of parsed.statements) merge(facts, collect(one.ast, dynamicDepth + 1, lookups));
     return true;
   };

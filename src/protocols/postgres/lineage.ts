@@ -10,8 +10,11 @@
  */
 import { type AstRecord, record, tagOf } from './ast.ts';
 import type { Catalog, ColumnKey, SearchPath } from './catalog.ts';
+import type { Ahead } from './lineageAhead.ts';
 import { copyColumns } from './lineageDml.ts';
-import { type Analysis, type SafeFunctions, noSafeFunctions, nodesMax, rootScope } from './lineageScope.ts';
+import { resolveProcedure } from './lineageFunctions.ts';
+import { type Analysis, type SafeFunctions, type Stores, noSafeFunctions, noStores } from './lineageScope.ts';
+import { nodesMax, rootScope } from './lineageScope.ts';
 import { queryColumns, statementColumns } from './lineageSelect.ts';
 import {
   type Columns,
@@ -46,18 +49,32 @@ export interface Lineage {
 
 /**
  * Lineage of a statement's rows. PREPARE, DECLARE and EXPLAIN are looked through (EXPLAIN itself returns one column of
- * plan text); FETCH, EXECUTE and CALL are opaque, so callers pass the statement behind them. Never throws.
+ * plan text); FETCH and EXECUTE are opaque, so callers pass the statement behind them. Never throws.
  *
  * @param ast wrapped statement node of libpg-query.
  * @param safe functions whose results show nothing of bare columns.
+ * @param stores places beside tables that hold nothing masked.
+ * @param ahead what statements in front in the same message have made.
  */
 export function lineageOf(
   ast: unknown,
   catalog: Catalog,
   path: SearchPath,
   safe: SafeFunctions = noSafeFunctions,
+  stores: Stores = noStores,
+  ahead: Ahead | null = null,
 ): Lineage {
-  const analysis: Analysis = { catalog, path, safe, nodesLeft: nodesMax, depth: 0, active: new Set(), flow: null };
+  const analysis: Analysis = {
+    catalog,
+    path,
+    safe,
+    stores,
+    ahead,
+    nodesLeft: nodesMax,
+    depth: 0,
+    active: new Set(),
+    flow: null,
+  };
   const columns = utilityColumns(analysis, ast);
   return lineageOfColumns(analysis.nodesLeft < 0 ? unknownColumns : columns, ast);
 }
@@ -77,6 +94,8 @@ function utilityColumns(analysis: Analysis, ast: unknown): Columns {
       return body.query === undefined
         ? copyColumns(analysis, body)
         : queryColumns(analysis, rootScope(null), body.query);
+    case 'CallStmt':
+      return resolveProcedure(analysis, rootScope(null), record(body.funccall));
     case 'PrepareStmt':
     case 'DeclareCursorStmt':
       return statementColumns(analysis, rootScope(null), body.query);
@@ -84,12 +103,11 @@ function utilityColumns(analysis: Analysis, ast: unknown): Columns {
       return knownColumns([{ name: 'QUERY PLAN', value: constant }]);
     case 'VariableShowStmt':
       // SHOW ALL has three columns. Settings with a dot are variables that a session can store values in.
-      return typeof body.name === 'string' && body.name.includes('.')
+      return typeof body.name === 'string' && body.name.includes('.') && !analysis.stores.settings
         ? unknownColumns
         : { list: [], openAt: 0, rest: constant };
     case 'FetchStmt':
     case 'ExecuteStmt':
-    case 'CallStmt':
     case '':
       return unknownColumns;
     default:

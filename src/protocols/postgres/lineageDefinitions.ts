@@ -1,11 +1,8 @@
 /** What views and generated columns are computed from, as their definitions say. Kept as long as the catalog is. */
 import { record } from './ast.ts';
-import type { Catalog, Column, Relation, SearchPath } from './catalog.ts';
+import { type Catalog, type Column, type Relation, definitionPath } from './catalog.ts';
 import { type Lineage, type OutputLineage, lineageOf, outputsFor } from './lineage.ts';
 import type { SafeFunctions } from './lineageScope.ts';
-
-/** Names in definitions that the server printed are qualified but for those of pg_catalog; see catalogPrelude. */
-const definitionPath: SearchPath = Object.freeze({ schemas: ['pg_catalog'], temp: '' });
 
 /** Views over views deeper than this are unknown: the server has trouble with fewer. */
 const nestingMax = 100;

@@ -6,8 +6,9 @@ import type { ColumnName, MaskedUse, MaskRules, MaskSpec, RuleId } from '../../f
 import type { Catalog, ColumnKey } from './catalog.ts';
 import { keyAttnum, keyRelation, searchPathOf } from './catalog.ts';
 import type { Doubt } from './catalogDoubted.ts';
-import { changesPath, pathSetBy } from './effects.ts';
+import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import { Foresight } from './foresight.ts';
 import type { OutputLineage } from './lineage.ts';
 import { definedAs } from './lineageDefinitions.ts';
 import { flowOf } from './lineageFlow.ts';
@@ -71,17 +72,27 @@ export function followStatements(
   const named = new Map<string, AnalyzedStatement>();
   let setting = following.searchPath;
   let doubt: Doubt | null = null;
+  let known: Doubt | null = null;
+  let foresight: Foresight | null = null;
   return statements.map((statement) => {
     const path = searchPathOf(setting, role, '');
     const flow = (of: AnalyzedStatement): Flow =>
-      doubt !== null ? flows.doubtedFlow(of, index, path, doubt) : flowOf(of.ast, catalog, path, index.safe);
+      doubt !== null
+        ? flows.doubtedFlow(of, index, path, doubt)
+        : (foresight?.flowOf(of) ?? flowOf(of.ast, catalog, path, index.safe, index.stores));
     const found = follow(statement, named, flow, index, following, doubt !== null);
     const { session } = statement;
     if (session.kind === 'prepare' || session.kind === 'declare') named.set(session.name, session.inner);
-    const set = doubt !== null ? null : pathSetBy(statement);
+    const set = doubt !== null || foresight !== null ? null : pathSetBy(statement);
+    const changes = changesNames(statement);
+    const takesBack = changesPath(statement) || (foresight !== null && endsTransaction(statement));
     if (set !== null) setting = set;
-    else if (changesNames(statement) || changesPath(statement))
-      doubt = doubt !== 'any' && addsTable(statement) ? 'new_tables' : 'any';
+    else if (changes || takesBack) {
+      known = known !== 'any' && !takesBack && addsTable(statement) ? 'new_tables' : 'any';
+      const foreseen =
+        doubt === null && !takesBack && (foresight ??= new Foresight(flows, index, masks, path)).follow(statement);
+      if (!foreseen) doubt = known;
+    }
     return found;
   });
 }

@@ -1,9 +1,9 @@
 /** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
 import { type AstRecord, isRecord, list, names, record, tagOf, text } from './ast.ts';
 import { builtinNature } from './lineageBuiltins.ts';
-import { recordHiddenCalls } from './lineageFlowCalls.ts';
 import { hazardsOf, recordBranches, recordCast, recordOperatorHazard, recordParsing } from './lineageFlowHazards.ts';
-import { resolveCall, resolveOperator } from './lineageFunctions.ts';
+import { resolveCall } from './lineageFunctions.ts';
+import { applyOperator } from './lineageHidden.ts';
 import {
   type Analysis,
   type Scope,
@@ -189,19 +189,24 @@ function attributeOfTable(analysis: Analysis, scope: Scope, tableName: string, n
   const table = lookupTable(scope, null, tableName);
   if (table === null) {
     const given = parameterNamed(scope, tableName);
-    const mayBeCall =
-      analysis.catalog.functions(null, name, analysis.path).length > 0 || builtinNature(name, null) === 'opaque';
-    if (given === null || mayBeCall || scope.parameters?.functionName === tableName)
+    if (given === null || mayBeCall(analysis, name) || scope.parameters?.functionName === tableName)
       return lookupQualified(scope, null, tableName, name);
     return computedFrom(given);
   }
   const { list: columns, openAt } = table.columns;
+  const isUnknown = openAt !== -1 && columns.every((column) => column.name !== name);
+  if (isUnknown && mayBeCall(analysis, name)) return opaque;
   const isCall = openAt === -1 && columns.every((column) => column.name !== name) && !isSystemColumn(name);
   // The name alone may mean a column as well, and then it is not the row that the function gets.
   if (!isCall || lookupName(scope, tableName) !== rowValue(table.columns))
     return lookupQualified(scope, null, tableName, name);
   const row = { ColumnRef: { fields: [{ String: { sval: tableName } }] } };
   return resolveCall(analysis, scope, { funcname: [{ String: { sval: name } }], args: [row] }).value;
+}
+
+/** Whether a field of this name could be a function that does more than compute from the row. */
+function mayBeCall(analysis: Analysis, name: string): boolean {
+  return analysis.catalog.functions(null, name, analysis.path).length > 0 || builtinNature(name, null) === 'opaque';
 }
 
 /** `$1` is a value that the client sent, or an argument inside a function body. */
@@ -225,24 +230,28 @@ function nullTest(analysis: Analysis, scope: Scope, node: unknown): Value {
 }
 
 function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
-  const operator = names(body.name);
+  const operator = names(body.name).at(-1) ?? '';
   const all = new Dependencies();
-  addDependencies(analysis, scope, body.lexpr, all);
-  if (analysis.flow === null) addDependencies(analysis, scope, body.rexpr, all);
-  else {
-    const right =
-      tagOf(body.rexpr) === '' ? dependencies(analysis, scope, body.rexpr) : evaluate(analysis, scope, body.rexpr);
-    all.add(right);
-    recordOperatorHazard(analysis, scope, operator.at(-1) ?? '', body, right, all.value());
-    recordOperator(analysis, operator, all);
-  }
-  all.add(resolveOperator(analysis, operator));
+  const left = operand(analysis, scope, body.lexpr);
+  const right = operand(analysis, scope, body.rexpr);
+  all.add(left);
+  all.add(right);
+  recordOperatorHazard(analysis, scope, operator, body, right, all.value());
+  all.add(applyOperator(analysis, operator, body.lexpr === undefined ? [right] : [left, right]));
   return all.value();
 }
 
-function recordOperator(analysis: Analysis, operator: readonly string[], operands: Dependencies): void {
-  const functions = analysis.catalog.operatorFunctions(operator.at(-1) ?? '');
-  if (functions.length > 0) recordHiddenCalls(analysis, functions, operands.value());
+/** The right side of IN and BETWEEN is a list. */
+function operand(analysis: Analysis, scope: Scope, node: unknown): Value {
+  const isList = tagOf(node) === '';
+  // Counted like the node itself, since the stack grows by both.
+  const value = !enter(analysis)
+    ? opaque
+    : isList
+      ? dependencies(analysis, scope, node)
+      : evaluate(analysis, scope, node);
+  leave(analysis);
+  return value;
 }
 
 function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
@@ -283,9 +292,8 @@ function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   const all = new Dependencies();
   all.addColumns(columns);
   addDependencies(analysis, scope, body.testexpr, all);
-  const operator = names(body.operName);
-  recordOperator(analysis, operator, all);
-  all.add(resolveOperator(analysis, operator));
+  const both = all.value();
+  all.add(applyOperator(analysis, names(body.operName).at(-1) ?? '', [both, both]));
   return all.value();
 }
 

@@ -9,10 +9,12 @@
  */
 import { tagOf } from './ast.ts';
 import type { Catalog, SearchPath } from './catalog.ts';
+import type { Ahead } from './lineageAhead.ts';
 import { type Lineage, lineageOf, lineageOfColumns } from './lineage.ts';
 import { recordStatement } from './lineageFlowCommands.ts';
 import { FlowRecorder, type FlowProbe, type FlowWrite } from './lineageFlowRecorder.ts';
-import { type Analysis, type SafeFunctions, noSafeFunctions, nodesMax, rootScope } from './lineageScope.ts';
+import { type Analysis, type SafeFunctions, type Stores, noSafeFunctions, noStores } from './lineageScope.ts';
+import { nodesMax, rootScope } from './lineageScope.ts';
 import { opaque, unknownColumns } from './lineageValue.ts';
 
 export type { FlowClause, FlowDestination, FlowProbe, FlowWrite, Given } from './lineageFlowRecorder.ts';
@@ -42,13 +44,34 @@ const queryTags: ReadonlySet<string> = new Set([
  *
  * @param ast wrapped statement node of libpg-query.
  * @param safe functions whose results show nothing of bare columns.
+ * @param stores places beside tables that hold nothing masked.
+ * @param ahead what statements in front in the same message have made.
  */
-export function flowOf(ast: unknown, catalog: Catalog, path: SearchPath, safe: SafeFunctions = noSafeFunctions): Flow {
+export function flowOf(
+  ast: unknown,
+  catalog: Catalog,
+  path: SearchPath,
+  safe: SafeFunctions = noSafeFunctions,
+  stores: Stores = noStores,
+  ahead: Ahead | null = null,
+): Flow {
   const flow = new FlowRecorder();
-  const analysis: Analysis = { catalog, path, safe, nodesLeft: nodesMax, depth: 0, active: new Set(), flow };
+  const analysis: Analysis = {
+    catalog,
+    path,
+    safe,
+    stores,
+    ahead,
+    nodesLeft: nodesMax,
+    depth: 0,
+    active: new Set(),
+    flow,
+  };
   const columns = recordStatement(analysis, rootScope(null), ast);
   if (analysis.nodesLeft < 0) return tooLarge(ast);
-  const lineage = queryTags.has(tagOf(ast)) ? lineageOfColumns(columns, ast) : lineageOf(ast, catalog, path, safe);
+  const lineage = queryTags.has(tagOf(ast))
+    ? lineageOfColumns(columns, ast)
+    : lineageOf(ast, catalog, path, safe, stores, ahead);
   return { lineage, probes: flow.probes, writes: flow.writes };
 }
 

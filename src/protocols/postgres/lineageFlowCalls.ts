@@ -7,7 +7,6 @@
 import { type AstRecord, list } from './ast.ts';
 import type { PgFunction } from './catalog.ts';
 import { recordCallHazard } from './lineageFlowHazards.ts';
-import { functionIsPure } from './lineageFunctions.ts';
 import type { Analysis } from './lineageScope.ts';
 import type { Value } from './lineageValue.ts';
 
@@ -154,19 +153,21 @@ export function recordCall(
   if (!known || setReturning.has(name) || candidates.some((f) => f.returnsSet)) flow.probe('from', told);
 }
 
-/** A function of the target's users that cannot be read here may put its arguments anywhere, if it may write at all. */
-export function recordUnreadableCall(analysis: Analysis, f: PgFunction, argumentsValue: Value): void {
-  if (f.volatile && isDependent(argumentsValue))
-    analysis.flow?.write({ kind: 'outside', what: `function ${f.name}()` }, argumentsValue, null);
+/** Whether a function of the server puts its arguments somewhere or runs them. */
+export function isStoring(name: string): boolean {
+  return Object.hasOwn(storing, name) || runsText.has(name);
 }
 
-/** The functions behind user-made operators and casts are called with the operands. */
-export function recordHiddenCalls(analysis: Analysis, functions: readonly number[], operands: Value): void {
-  if (analysis.flow === null || !isDependent(operands)) return;
-  for (const oid of functions) {
-    const f = analysis.catalog.functionByOid(oid);
-    if (functionIsPure(analysis.catalog, oid)) continue;
-    if (f === undefined || f.volatile)
-      analysis.flow.write({ kind: 'outside', what: `function ${f?.name ?? oid}()` }, operands, null);
-  }
+/**
+ * Whether a function that cannot be read may put its arguments anywhere. One in SQL may call what it likes, whatever it is
+ * declared as, and an aggregate is declared as nothing else than immutable.
+ */
+export function mayWrite(f: PgFunction): boolean {
+  return f.volatile || f.language === 'sql' || f.kind === 'a';
+}
+
+/** A function of the target's users that cannot be read here may put its arguments anywhere, if it may write at all. */
+export function recordUnreadableCall(analysis: Analysis, f: PgFunction, argumentsValue: Value): void {
+  if (mayWrite(f) && isDependent(argumentsValue))
+    analysis.flow?.write({ kind: 'outside', what: `function ${f.name}()` }, argumentsValue, null);
 }

@@ -10,7 +10,7 @@ import { evaluate } from './lineageExpressions.ts';
 import { recordNewRows } from './lineageFlowConstraints.ts';
 import { recordTableChange, tableChangeTags } from './lineageFlowTables.ts';
 import { columnOf, recordOutputsTo } from './lineageFlowWrites.ts';
-import { resolveCall } from './lineageFunctions.ts';
+import { resolveProcedure } from './lineageFunctions.ts';
 import { targetElement } from './lineageFrom.ts';
 import { type Analysis, type Scope, enter, leave, rootScope } from './lineageScope.ts';
 import { queryColumns, statementColumns } from './lineageSelect.ts';
@@ -86,8 +86,7 @@ function dispatch(analysis: Analysis, scope: Scope, node: unknown): Columns {
       queryColumns(analysis, scope, body.query);
       break;
     case 'CallStmt':
-      resolveCall(analysis, scope, record(body.funccall));
-      break;
+      return resolveProcedure(analysis, scope, record(body.funccall));
     case 'ReturnStmt':
       return knownColumns([{ name: '', value: evaluate(analysis, scope, body.returnval) }]);
     case 'CreateFunctionStmt':

@@ -46,7 +46,7 @@ export const tracing: ReadonlySet<string> = new Set([
 const total: ReadonlySet<string> = new Set(
   (
     'upper lower initcap length char_length character_length octet_length bit_length md5 sha224 sha256 sha384 sha512 ' +
-    'concat concat_ws left right reverse btrim ltrim rtrim trim replace translate strpos position starts_with ascii ' +
+    'concat concat_ws textcat left right reverse btrim ltrim rtrim trim replace translate strpos position starts_with ascii ' +
     'quote_literal quote_ident quote_nullable hashtext to_json to_jsonb row_to_json array_to_json json_build_array ' +
     'jsonb_build_array array_agg string_agg json_agg jsonb_agg json_agg_strict jsonb_agg_strict xmlagg count sum avg min max ' +
     'bool_and bool_or every bit_and bit_or bit_xor any_value stddev stddev_pop stddev_samp variance var_pop var_samp ' +

@@ -8,9 +8,10 @@
 import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.ts';
 import type { PgFunction } from './catalog.ts';
 import { failing, failsOnComputed, tracing } from './lineageFlowFailing.ts';
-import { recordHiddenCalls, isDependent } from './lineageFlowCalls.ts';
+import { isDependent } from './lineageFlowCalls.ts';
 import { evaluate } from './lineageExpressions.ts';
 import type { Analysis, Scope } from './lineageScope.ts';
+import { recordHiddenCalls } from './lineageHidden.ts';
 import { isPlain } from './lineagePlain.ts';
 import { typeByName } from './lineageTypes.ts';
 import type { Value } from './lineageValue.ts';
@@ -193,7 +194,7 @@ export function recordCast(analysis: Analysis, inner: Value, typeName: AstRecord
   const flow = analysis.flow;
   if (flow === null) return;
   const target = typeByName(analysis, typeName);
-  if (target !== undefined) recordHiddenCalls(analysis, analysis.catalog.castFunctions(target.oid), inner);
+  if (target !== undefined) recordHiddenCalls(analysis, analysis.catalog.castFunctions(target.oid), [inner]);
   if (target !== undefined && !castCanFail(inner, target, typeName)) return;
   // A literal or parameter is given in the type at once.
   if (tagOf(node) !== 'A_Const' && tagOf(node) !== 'ParamRef') flow.hazards++;

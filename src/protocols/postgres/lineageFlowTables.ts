@@ -221,7 +221,11 @@ function lateBound<T>(analysis: Analysis, run: (later: Analysis) => T): T {
   };
   const functions: Catalog['functions'] = (schema, name, path) =>
     catalog.functions(schema, name, path).map(withoutBody);
-  const later: Analysis = { ...analysis, catalog: { ...catalog, functions } };
+  const functionByOid: Catalog['functionByOid'] = (oid) => {
+    const f = catalog.functionByOid(oid);
+    return f === undefined ? undefined : withoutBody(f);
+  };
+  const later: Analysis = { ...analysis, catalog: { ...catalog, functions, functionByOid } };
   const result = run(later);
   analysis.nodesLeft = later.nodesLeft;
   return result;

@@ -5,8 +5,9 @@
 import { type AstRecord, text } from './ast.ts';
 import { type Column, type Relation, keyAttnum, keyRelation } from './catalog.ts';
 import { definedAs } from './lineageDefinitions.ts';
-import { type Analysis, spend } from './lineageScope.ts';
-import { type Value, opaque } from './lineageValue.ts';
+import { newViewColumns } from './lineageAhead.ts';
+import { type Analysis, relationColumns, spend } from './lineageScope.ts';
+import { type Columns, type Value, Dependencies, opaque } from './lineageValue.ts';
 
 /**
  * What a statement gives to one column, in all its rows. `nothing`: NULL or the column's default. `bare`: besides, literals and
@@ -34,7 +35,27 @@ export function targetsOf(analysis: Analysis, relation: AstRecord, asks: boolean
   const known = catalog.resolve(schema, name, path);
   if (known !== undefined) return [known];
   if (asks && catalog.doubt === 'any') analysis.flow?.probe('constraint', opaque);
+  const made = asks ? newViewColumns(analysis, schema, name) : null;
+  if (made !== null) probeBehind(analysis, made);
   return catalog.relationsNamed(schema, name);
+}
+
+/**
+ * A view that the same message has made is written through. Which of its columns are given what is not followed: any column of
+ * the tables behind it may be asked by a constraint.
+ */
+function probeBehind(analysis: Analysis, view: Columns): void {
+  const all = new Dependencies();
+  all.addColumns(view);
+  const shown = all.value();
+  const tables = new Set<Relation>();
+  for (const key of shown.sources) {
+    const relation = analysis.catalog.relation(keyRelation(key));
+    if (relation === undefined) continue;
+    for (const table of tablesBehind(analysis, relation, 0)) tables.add(table);
+  }
+  for (const table of tables) all.addColumns(relationColumns(table));
+  analysis.flow?.probe('constraint', all.value());
 }
 
 /** Names of the columns of `target` that a gift may go to. */

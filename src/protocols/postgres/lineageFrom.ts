@@ -1,5 +1,7 @@
 /** Lineage through FROM: relations, joins, sub-selects, functions, XMLTABLE and JSON_TABLE. */
 import { type AstRecord, list, names, record, tagOf, text } from './ast.ts';
+import { anyPath } from './catalog.ts';
+import { newTableColumns } from './lineageAhead.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
 import { type CallResult, resolveCall } from './lineageFunctions.ts';
@@ -13,11 +15,12 @@ import {
   findCte,
   leave,
 } from './lineageScope.ts';
-import { bounded, relationColumns } from './lineageScope.ts';
+import { bounded, relationColumns, spend } from './lineageScope.ts';
 import { queryColumns } from './lineageSelect.ts';
 import {
   type Columns,
   type NamedValue,
+  Dependencies,
   computedFrom,
   concatColumns,
   constant,
@@ -85,11 +88,28 @@ function rangeVariable(analysis: Analysis, scope: Scope, body: AstRecord): FromE
 /** A RangeVar that can only be a catalog relation: the target of INSERT, UPDATE, DELETE, MERGE and COPY. */
 export function targetElement(analysis: Analysis, body: AstRecord): FromElement {
   const name = text(body.relname);
-  const relation = analysis.catalog.resolve(text(body.schemaname) || null, name, analysis.path);
-  if (relation === undefined) return aliased(body, unknownColumns, name);
+  const schema = text(body.schemaname) || null;
+  const made = newTableColumns(analysis, schema, name);
+  if (made !== null) return aliased(body, made, name);
+  const relation = analysis.catalog.resolve(schema, name, analysis.path);
+  if (relation === undefined) {
+    const unclear = analysis.path === anyPath && body.schemaname === undefined;
+    return aliased(body, unclear ? anyColumns(analysis, name) : unknownColumns, name);
+  }
   const columns = relationColumns(relation);
   if (body.alias !== undefined) return aliased(body, columns, name);
   return { columns, tables: [{ name, schema: relation.schema, columns }] };
+}
+
+/** Any column of any relation of this name. */
+function anyColumns(analysis: Analysis, name: string): Columns {
+  const all = new Dependencies();
+  const found = analysis.catalog.relationsNamed(null, name);
+  for (const relation of found) {
+    spend(analysis, relation.columns.length);
+    all.addColumns(relationColumns(relation));
+  }
+  return found.length === 0 ? unknownColumns : { list: [], openAt: 0, rest: all.value() };
 }
 
 function join(analysis: Analysis, outer: Scope, lateral: Scope, body: AstRecord): FromElement {

@@ -1,13 +1,14 @@
 /** Lineage of function and operator calls. */
 import { type AstRecord, list, names, record, stringConstant, text, unwrap } from './ast.ts';
-import { type Catalog, type PgFunction, type SearchPath, searchPathOf } from './catalog.ts';
-import { firstUserOid } from './catalogQueries.ts';
+import { type Catalog, type PgFunction, type SearchPath, anyPath, definitionPath } from './catalog.ts';
+import { keyRelation, searchPathOf } from './catalog.ts';
 import { type BuiltinNature, builtinNature, isPureExtension } from './lineageBuiltins.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
 import { isDependent, recordCall, recordUnreadableCall } from './lineageFlowCalls.ts';
 import { recordStatement } from './lineageFlowCommands.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
 import { recordWindow } from './lineageFlowQuery.ts';
+import { aggregateValue, operatorIsPure } from './lineageHidden.ts';
 import { isHarmlessBody } from './lineagePlpgsql.ts';
 import { isAlone, isBare, isPlain } from './lineagePlain.ts';
 import { type Analysis, type Scope, rootScope } from './lineageScope.ts';
@@ -19,6 +20,7 @@ import {
   constant,
   either,
   knownColumns,
+  noColumns,
   opaque,
   rowValue,
 } from './lineageValue.ts';
@@ -42,20 +44,39 @@ const opaqueCall: CallResult = Object.freeze({ value: opaque, columns: unknownCo
 
 /** Lineage of a FuncCall struct. Overloads that cannot be told apart here are taken together. */
 export function resolveCall(analysis: Analysis, scope: Scope, body: AstRecord): CallResult {
+  return resolveNamed(analysis, scope, body, takes, (_, args) => args);
+}
+
+/** Columns that CALL returns: the procedure's OUT and INOUT parameters. `body`: its FuncCall struct. */
+export function resolveProcedure(analysis: Analysis, scope: Scope, body: AstRecord): Columns {
+  return resolveNamed(analysis, scope, body, takesOutputs, inputsOf).columns;
+}
+
+/**
+ * @param mayTake whether a function can be called with so many arguments.
+ * @param inputs those of the arguments that the function is given.
+ */
+function resolveNamed(
+  analysis: Analysis,
+  scope: Scope,
+  body: AstRecord,
+  mayTake: (f: PgFunction, count: number) => boolean,
+  inputs: (f: PgFunction, args: readonly Argument[]) => readonly Argument[],
+): CallResult {
   const parts = names(body.funcname);
   const name = parts.at(-1);
   if (name === undefined || parts.length > 3) return opaqueCall;
   const schema = parts.at(-2) ?? null;
   const args = list(body.args).map((node) => argument(analysis, scope, node));
   const { catalog, path } = analysis;
-  const candidates = catalog.functions(schema, name, path).filter((f) => takes(f, args.length));
+  const candidates = catalog.functions(schema, name, path).filter((f) => mayTake(f, args.length));
   const inCatalog = (schema === null || schema === 'pg_catalog') && catalog.builtinFunction(name) !== undefined;
   // Helpers of the information schema compute from their arguments and from the catalog; drivers call them.
   const hasBuiltin = inCatalog || (schema === 'information_schema' && name.startsWith('_pg_'));
 
   let result: CallResult | null = hasBuiltin ? callBuiltin(analysis, name, body, args) : null;
   for (const candidate of candidates) {
-    const next = callUser(analysis, candidate, args);
+    const next = callUser(analysis, candidate, inputs(candidate, args));
     result = result === null ? next : eitherCall(result, next);
   }
   const known = result !== null;
@@ -82,9 +103,23 @@ function argument(analysis: Analysis, scope: Scope, node: unknown): Argument {
   return { name: text(named.name), value: evaluate(analysis, scope, named.arg) };
 }
 
-function takes(f: PgFunction, count: number): boolean {
+/** Whether it can be called with so many arguments. */
+export function takes(f: PgFunction, count: number): boolean {
   // Direct and aggregated arguments of ordered-set aggregates are counted together by the catalog only.
   return f.kind === 'a' || (count >= f.argumentsMin && count <= f.argumentsMax);
+}
+
+/** CALL gives OUT parameters an argument too, which says nothing (manual, CALL). */
+function takesOutputs(f: PgFunction, count: number): boolean {
+  const outputs = f.modes.filter((mode) => mode === 'o').length;
+  return takes(f, count) || takes(f, count - outputs);
+}
+
+function inputsOf(f: PgFunction, args: readonly Argument[]): readonly Argument[] {
+  const given = args.filter(({ name }, at) =>
+    name === '' ? f.modes[at] !== 'o' : !f.outputNames.includes(name) || f.inputNames.includes(name),
+  );
+  return takes(f, given.length) ? given : args;
 }
 
 function eitherCall(a: CallResult, b: CallResult): CallResult {
@@ -110,7 +145,7 @@ function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord, result
 }
 
 function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): CallResult {
-  const nature = builtinNature(name, stringConstant(list(body.args)[0]));
+  const nature = natureOfCall(analysis, name, body, args);
   if (nature === 'opaque') return opaqueCall;
   const value = toldByBuiltin(analysis, nature, name, body, args);
   const builtin = analysis.catalog.builtinFunction(name);
@@ -126,6 +161,22 @@ function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: re
   if (builtin === undefined || builtin.open)
     return { value, columns: { list: [], openAt: 0, rest: value }, scalar: false };
   return scalarCall(name, value);
+}
+
+function natureOfCall(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): BuiltinNature {
+  const { settings, largeObjects } = analysis.stores;
+  if (name === 'current_setting' && (settings || (args.length > 0 && isServerSetting(analysis, args[0].value))))
+    return 'computed';
+  if (largeObjects && (name === 'lo_get' || name === 'loread')) return 'computed';
+  return builtinNature(name, stringConstant(list(body.args)[0]));
+}
+
+/** The view pg_settings leaves out what sessions invent. */
+function isServerSetting(analysis: Analysis, value: Value): boolean {
+  if (value.kind !== 'column' || !value.alone) return false;
+  const [key] = value.sources;
+  const relation = analysis.catalog.relation(keyRelation(key));
+  return relation?.system === true && relation.name === 'pg_settings' && relation.byName.get('name')?.key === key;
 }
 
 /** What the result of a built-in function depends on. */
@@ -176,22 +227,8 @@ function callAttribute(name: string, args: readonly Argument[]): CallResult {
   return value === undefined ? opaqueCall : scalarCall(name, value);
 }
 
-/** Whether a function, known by its OID alone, computes its result from its arguments. */
-export function functionIsPure(catalog: Catalog, oid: number): boolean {
-  if (oid < firstUserOid) return true;
-  const f = catalog.functionByOid(oid);
-  return f !== undefined && isPureByOwner(f);
-}
-
-/** An operator adds nothing to its operands unless a user made one of this name with code of his own behind it. */
-export function resolveOperator(analysis: Analysis, parts: readonly string[]): Value {
-  for (const oid of analysis.catalog.operatorFunctions(parts.at(-1) ?? '')) {
-    if (!functionIsPure(analysis.catalog, oid)) return opaque;
-  }
-  return constant;
-}
-
-function isPureByOwner(f: PgFunction): boolean {
+/** Whether who made it vouches that it computes from its arguments alone. */
+export function isPureByOwner(f: PgFunction): boolean {
   if (!isPureExtension(f.extension)) return false;
   // PostGIS ships a few that look tables up by name.
   if (f.extension === 'postgis' && !(f.name.startsWith('st_') && !f.name.includes('extent'))) return false;
@@ -235,21 +272,27 @@ function isReadable(f: PgFunction): boolean {
   return f.language === 'sql' && (f.kind === 'f' || f.kind === 'p');
 }
 
-function callKnown(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+/** A call of a function that has been found. */
+export function callKnown(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
   if (isPureByOwner(f) || isPureProcedural(analysis, f)) return computedCall(analysis.catalog, f, computed(args));
+  if (f.kind === 'a') {
+    const value = aggregateValue(analysis, f, computed(args));
+    if (value !== null) return computedCall(analysis.catalog, f, value);
+  }
   return (isReadable(f) ? callSql(analysis, f, args) : null) ?? unreadableCall(analysis, f, args);
 }
 
 function isPureProcedural(analysis: Analysis, f: PgFunction): boolean {
   if (f.language !== 'plpgsql' || f.volatile || f.source === null || f.kind !== 'f') return false;
-  const { catalog, path } = analysis;
+  const { catalog } = analysis;
+  const path = bodyPath(analysis.path, f);
   return isHarmlessBody(
     f.source,
     (name) =>
       catalog.builtinFunction(name) !== undefined &&
       builtinNature(name, null) !== 'opaque' &&
       catalog.functions(null, name, path).length === 0,
-    (operator) => resolveOperator(analysis, [operator]) === constant,
+    (operator) => operatorIsPure(catalog, operator),
   );
 }
 
@@ -267,9 +310,9 @@ function unreadableCall(analysis: Analysis, f: PgFunction, args: readonly Argume
 /** The body's last statement, with the arguments' lineage in place of the parameters; null where it cannot be read. */
 function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult | null {
   const path = bodyPath(analysis.path, f);
-  const statements =
-    f.source === null || path === null || analysis.active.has(f.oid) ? null : analysis.catalog.parse(sqlBody(f.source));
-  if (statements === null || statements.length === 0 || path === null) return null;
+  const statements = f.source === null || analysis.active.has(f.oid) ? null : analysis.catalog.parse(sqlBody(f.source));
+  if (statements === null) return null;
+  if (statements.length === 0) return { value: constant, columns: noColumns, scalar: false };
   analysis.active.add(f.oid);
   // One object for all counters: a body must not start with a fresh allowance.
   const inner: Analysis = { ...analysis, path };
@@ -287,10 +330,11 @@ function lastStatement(analysis: Analysis, scope: Scope, statement: unknown): Co
     : recordStatement(analysis, scope, statement);
 }
 
-/** `"$user"` in a function's own path can mean its owner, who is not known here. */
-function bodyPath(path: SearchPath, f: PgFunction): SearchPath | null {
-  if (f.searchPath === null) return path;
-  return f.searchPath.includes('$user') ? null : searchPathOf(f.searchPath, '', path.temp);
+/** Names in a body mean what they mean to the caller, who is not known where a definition calls it. */
+function bodyPath(path: SearchPath, f: PgFunction): SearchPath {
+  if (f.searchPath === null) return path === definitionPath ? anyPath : path;
+  // `"$user"` can mean the function's owner, who is not known either.
+  return f.searchPath.includes('$user') ? anyPath : searchPathOf(f.searchPath, '', path.temp);
 }
 
 /** SQL-standard bodies come as `BEGIN ATOMIC ..; END` or `RETURN expression`. */
@@ -316,6 +360,8 @@ function bindArguments(f: PgFunction, args: readonly Argument[]): readonly Value
 function shapeResult(catalog: Catalog, f: PgFunction, columns: Columns): CallResult {
   const type = catalog.type(f.returnType);
   const relation = type?.kind === 'c' ? catalog.relation(type.relation) : undefined;
+  // Whatever its body ends with, a procedure returns its parameters.
+  if (f.kind === 'p' && f.outputNames.length === 0) return { value: constant, columns: noColumns, scalar: false };
   const declared = f.outputNames.length > 0 ? f.outputNames : (relation?.columns.map((column) => column.name) ?? []);
   if (declared.length > 1 || relation !== undefined) {
     // One output that is a row (`SELECT c FROM c`) stands for its fields.
@@ -327,7 +373,7 @@ function shapeResult(catalog: Catalog, f: PgFunction, columns: Columns): CallRes
     const named = renameColumns(fields, declared);
     return { value: rowValue(named), columns: named, scalar: false };
   }
-  if (returnsRow(catalog, f)) return { value: rowValue(columns), columns, scalar: false };
+  if (returnsRow(catalog, f) && f.kind !== 'p') return { value: rowValue(columns), columns, scalar: false };
   // The value is coerced to the declared type, so it need not be the unchanged column.
   const value = computed(
     columns.list.length === 0 && columns.openAt === -1 ? [] : [{ name: '', value: rowValue(columns) }],

@@ -1,5 +1,6 @@
 /** Names that a query can see, and the limits of one analysis. */
 import type { Catalog, Relation, SearchPath } from './catalog.ts';
+import type { Ahead } from './lineageAhead.ts';
 import type { FlowRecorder } from './lineageFlowRecorder.ts';
 import {
   type Columns,
@@ -17,11 +18,23 @@ export type SafeFunctions = ReadonlySet<string>;
 
 export const noSafeFunctions: SafeFunctions = new Set();
 
+/** Which places beside tables hold nothing masked, so that what is read from them may be shown. */
+export interface Stores {
+  /** Settings with a dot in their names, which are variables of the session. */
+  readonly settings: boolean;
+  readonly largeObjects: boolean;
+}
+
+export const noStores: Stores = Object.freeze({ settings: false, largeObjects: false });
+
 /** One analysis. When a limit is passed, everything becomes opaque. */
 export interface Analysis {
   readonly catalog: Catalog;
   readonly path: SearchPath;
   readonly safe: SafeFunctions;
+  readonly stores: Stores;
+  /** What statements in front in the same message have made; null: nothing. */
+  readonly ahead: Ahead | null;
   /** Nodes that may still be visited. */
   nodesLeft: number;
   depth: number;

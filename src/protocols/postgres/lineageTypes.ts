@@ -1,7 +1,7 @@
 /** Casts: which leave a value as it is, and which run code of the target's users. */
 import type { PgType } from './types.ts';
 import { type AstRecord, list, names } from './ast.ts';
-import { functionIsPure } from './lineageFunctions.ts';
+import { functionIsPure } from './lineageHidden.ts';
 import type { Analysis } from './lineageScope.ts';
 import type { Value } from './lineageValue.ts';
 

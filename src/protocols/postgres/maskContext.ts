@@ -4,52 +4,43 @@
  */
 import type { Fault } from '../../errors.ts';
 import type { MaskRules } from '../../facts.ts';
-import type { CopyOptions, MaskPlan, RowFormat, TextEncoding } from '../../masking/plan.ts';
+import type { TextEncoding } from '../../masking/plan.ts';
 import type { Services, TextMasker } from '../protocol.ts';
 import type { GivenToMasked, StatementUse } from './maskedUse.ts';
 import type { CatalogRows } from './catalogBuild.ts';
 import type { Doubt } from './catalogDoubted.ts';
+import type { Fillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
 import type { DistantFlows } from './distantFlows.ts';
+import { encodingOf } from './encodings.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import { Foresight } from './foresight.ts';
 import type { Lineage } from './lineage.ts';
-import { columnMasks } from './maskIndex.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
-import { buildMaskPlan, emptyRows, shapeOfLineage } from './maskPlan.ts';
 import type { ShapeColumn } from './maskPlan.ts';
-import type { Portal, PreparedStatement } from './prepared.ts';
+import { type Portal, type PreparedStatement, schemaPart } from './prepared.ts';
 import type { RowSource } from './rowSource.ts';
+import { copyRows, planRows, tableOrigins, withoutNew } from './rowPlans.ts';
+import type { Planned, Rows } from './rowPlans.ts';
 import { SessionCatalog } from './sessionCatalog.ts';
+import { SessionIndex } from './sessionIndex.ts';
 import { SessionNames } from './sessionNames.ts';
 import { StatementFlows } from './statementFlows.ts';
 import type { StatementRun } from './statementRun.ts';
 import type { CopyResponse, DiagnosticField, RowField } from './wireBackend.ts';
 import { diagnosticMessage } from './wireToClient.ts';
 
-export type Planned = MaskPlan | null | 'refresh';
-
-const encodings: ReadonlyMap<string, TextEncoding> = new Map([
-  ['UTF8', 'utf8'],
-  ['UNICODE', 'utf8'],
-  // No encoding at all: what looks like UTF-8 is counted as such, anything else is redacted whole.
-  ['SQL_ASCII', 'utf8'],
-  ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => [`LATIN${n}`, 'single_byte'] as const),
-  ...[866, 874, 1250, 1251, 1252, 1253, 1254, 1255, 1256, 1257, 1258].map((n) => [`WIN${n}`, 'single_byte'] as const),
-  ...[5, 6, 7, 8].map((n) => [`ISO_8859_${n}`, 'single_byte'] as const),
-  ['KOI8R', 'single_byte'],
-  ['KOI8U', 'single_byte'],
-]);
-
 const plansMax = 500;
 
 export class MaskContext {
   readonly #services: Services;
   readonly #catalog: SessionCatalog;
-  readonly #names: SessionNames;
+  /** What unqualified names mean in this session. */
+  readonly meanings: SessionNames;
   #rules: MaskRules;
   #index: ColumnMaskIndex | null = null;
-  #indexOf: { readonly catalog: number; readonly rules: MaskRules } | null = null;
+  readonly #masks: SessionIndex;
   #encoding: TextEncoding | null = 'utf8';
   readonly flows: StatementFlows;
   #textMasker: TextMasker | null = null;
@@ -65,12 +56,14 @@ export class MaskContext {
     this.#services = services;
     this.#catalog = new SessionCatalog(catalog);
     this.flows = new StatementFlows(services.strongerMask, distant);
-    this.#names = new SessionNames(role);
+    this.meanings = new SessionNames(role);
     this.#rules = rules;
+    this.#masks = new SessionIndex(services.strongerMask, catalog.fillers, rules);
     this.usePolicy(rules);
   }
 
   usePolicy(rules: MaskRules): void {
+    this.#masks.usePolicy(rules);
     this.#rules = rules;
     this.active = rules.columns.length > 0 || rules.values.length > 0;
     this.#catalog.hold(this.active);
@@ -83,7 +76,7 @@ export class MaskContext {
   }
 
   get version(): number {
-    return this.#version + this.#names.serial;
+    return this.#version + this.meanings.serial;
   }
 
   /** The schema that only this session sees yet should be read by itself, if it is to be believed. */
@@ -98,41 +91,28 @@ export class MaskContext {
 
   /** What the target must be asked between two statements, and is not told of by itself. */
   get pathUnknown(): boolean {
-    return this.active && this.#names.pathUnknown;
+    return this.active && this.meanings.pathUnknown;
+  }
+
+  get roleUnknown(): boolean {
+    return this.active && this.meanings.roleUnknown;
   }
 
   get tempUnknown(): boolean {
-    return this.active && this.#names.tempUnknown;
-  }
-
-  forgetPath(): void {
-    this.#names.forgetPath();
-  }
-
-  /** SET ROLE; see {@link SessionNames.onRole}. */
-  onRole(role: string | null): void {
-    this.#names.onRole(role);
-  }
-
-  onSearchPath(setting: string): void {
-    this.#names.onSearchPath(setting);
-  }
-
-  onTemp(schema: string): void {
-    this.#names.onTemp(schema);
-  }
-
-  onReady(): void {
-    this.#names.onReady();
+    return this.active && this.meanings.tempUnknown;
   }
 
   /** Two equal texts: every name means the same, as far as this session and its gate can tell. */
   get names(): string {
-    return `${this.#names.serial} ${this.#catalog.serial} ${this.#catalog.epoch}`;
+    return `${this.meanings.serial} ${this.#catalog.serial} ${this.#catalog.epoch}`;
   }
 
   get epoch(): number {
     return this.#catalog.epoch;
+  }
+
+  get schemaSerial(): number {
+    return this.#catalog.serial;
   }
 
   beginChange(): void {
@@ -146,7 +126,7 @@ export class MaskContext {
   /** The schema was changed, and the change is not committed. */
   doubtSchema(): void {
     this.#catalog.doubt();
-    this.#names.doubtTemp();
+    this.meanings.doubtTemp();
     this.#version++;
   }
 
@@ -167,10 +147,10 @@ export class MaskContext {
   /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
   onParameter(name: string, value: string): Fault | null {
     if (name === 'search_path') {
-      this.#names.onReported(value);
+      this.meanings.onReported(value);
     }
     if (name === 'client_encoding') {
-      this.#encoding = encodings.get(value.toUpperCase()) ?? null;
+      this.#encoding = encodingOf(value);
       this.#version++;
     }
     if (!this.active) return null;
@@ -183,6 +163,10 @@ export class MaskContext {
   /** The schema changed through this session: what is known of it is no longer trusted. */
   onSchemaChange(): void {
     this.#catalog.settle();
+  }
+
+  get fillers(): Fillers {
+    return this.#catalog.fillers;
   }
 
   /** Reads the catalog for what is about to be sent. */
@@ -205,8 +189,14 @@ export class MaskContext {
    * @param portal the portal that is executed; null for a simple query.
    */
   plan(run: StatementRun, source: RowSource, shape: readonly ShapeColumn[], portal: Portal | null): Planned {
+    // A cursor goes on reading what its names meant when it was opened.
+    if (run.foresight !== null && source.cursor === null && source.statement !== null) {
+      const foreseen = this.#foreseen(run, source.statement);
+      if (foreseen !== null) return this.#planForeseen(run.foresight, this.#dataRows(foreseen, shape));
+    }
     // Before anything that is remembered is trusted: a catalog that was read again raises the version.
-    if (this.#currentIndex() === null) return 'refresh';
+    const index = this.#currentIndex();
+    if (index === null) return 'refresh';
     const keeps = portal !== null && source.cursor === portal && this.#ownNames(portal, run);
     const plans = keeps ? portal.prepared.plans : undefined;
     const known = plans?.get(portal?.formatsKey ?? '');
@@ -214,14 +204,10 @@ export class MaskContext {
     const lineage = this.#rowLineage(run, source, portal);
     if (lineage === 'refresh') return lineage;
     const trusted = this.#certain(run) && this.#sameSchema(portal) && this.#sameSchema(source.cursor);
-    const planned = trusted
-      ? this.#build(lineage, shape, 'data_row', null)
-      : this.#build(
-          null,
-          shape.map((column) => this.#tableOrigin(column)),
-          'data_row',
-          null,
-        );
+    const sure = trusted ? lineage : this.flows.sureLineage(source.statement, index);
+    if (sure === 'refresh') return sure;
+    const origins = trusted ? shape : tableOrigins(shape, index.catalog);
+    const planned = this.#build(this.#dataRows(sure, origins));
     if (planned !== 'refresh' && plans !== undefined && portal !== null && plans.size < plansMax) {
       plans.set(portal.formatsKey, { version: this.version, plan: planned });
     }
@@ -242,22 +228,17 @@ export class MaskContext {
     if (statement === null || effect?.kind !== 'copy_to') return unreadableCopy;
     const { copy } = effect;
     const binary = response.format === 1;
-    if (copy.format === 'other' || (copy.format === 'binary') !== binary) return unreadableCopy;
-    // ENCODING makes rows in another encoding than the one that masks count in.
-    if (copy.encoding !== null && encodings.get(copy.encoding.toUpperCase()) !== this.#encoding) return unreadableCopy;
-    const lineage = this.#lineage(statement, this.#certain(run));
+    if ((copy.format === 'binary') !== binary) return unreadableCopy;
+    const encoding = copy.encoding === null ? this.#encoding : encodingOf(copy.encoding);
+    const foreseen = this.#foreseen(run, statement);
+    const lineage = foreseen ?? this.#lineage(statement, this.#certain(run));
     if (lineage === 'refresh') return 'refresh';
-    const told = shapeOfLineage(lineage);
-    const count = response.columnFormats.length;
-    const shape = Array.from({ length: count }, (_, at): ShapeColumn => ({
-      name: '',
-      tableOid: 0,
-      attribute: 0,
-      typeOid: told.length === count ? told[at].typeOid : 0,
-      format: response.format,
-    }));
-    const rowFormat = binary ? 'copy_binary' : copy.format === 'csv' ? 'copy_csv' : 'copy_text';
-    return this.#build(lineage, shape, rowFormat, copy.options);
+    const rows = copyRows(lineage, response, copy, encoding ?? 'single_byte');
+    const planned =
+      foreseen !== null && run.foresight !== null ? this.#planForeseen(run.foresight, rows) : this.#build(rows);
+    const understood = copy.format !== 'other' && encoding !== null;
+    // Where nothing is masked, nothing needs to be understood.
+    return planned === null || planned === 'refresh' || understood ? planned : unreadableCopy;
   }
 
   /** The fields of an error or notice that the client may read, as a message. */
@@ -277,7 +258,7 @@ export class MaskContext {
    * not waited for: who may see everything anyway gains nothing from the race.
    */
   get certainNow(): boolean {
-    const namesKnown = this.#names.path !== null && !this.#names.tempUnknown;
+    const namesKnown = this.meanings.path !== null && !this.meanings.tempUnknown;
     return namesKnown && !this.#catalog.doubted && this.changesAhead === 0 && !this.#catalog.othersChangeMasked;
   }
 
@@ -288,7 +269,7 @@ export class MaskContext {
   useOf(statement: AnalyzedStatement, certain: boolean, doubt: Doubt = 'any'): StatementUse | 'refresh' {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    const { path } = this.#names;
+    const { path } = this.meanings;
     if (path === null || !certain) return this.flows.doubtedUse(statement, index, path, path === null ? 'any' : doubt);
     return this.flows.use(statement, index, path, this.version);
   }
@@ -296,32 +277,59 @@ export class MaskContext {
   /** The same behind a `SET search_path` to `setting` in one message with the statement. */
   useBehind(statement: AnalyzedStatement, setting: string): StatementUse | 'refresh' {
     const index = this.#currentIndex();
-    return index === null ? 'refresh' : this.flows.useOn(statement, index, this.#names.pathWith(setting));
+    return index === null ? 'refresh' : this.flows.useOn(statement, index, this.meanings.pathWith(setting));
+  }
+
+  /** What can be known of a message before it runs; null: names mean nothing for certain. */
+  foresee(): Foresight | null {
+    const index = this.#currentIndex();
+    const { path } = this.meanings;
+    return index === null || path === null ? null : new Foresight(this.flows, index, this.#rules, path);
   }
 
   /** Literals among what exactly this text writes into masked columns; its parse tree may be that of another. */
   givenBy(statement: AnalyzedStatement): readonly GivenToMasked[] {
     const index = this.#currentIndex();
-    return index === null ? [] : this.flows.given(statement, index, this.#names.path);
+    return index === null ? [] : this.flows.given(statement, index, this.meanings.path);
+  }
+
+  /** Changes that were sent behind `run`, and may be in the catalog before its rows are judged. */
+  #changesBehind(run: StatementRun): number {
+    return this.changesAhead - (run.changesNames && !run.ended ? 1 : 0);
   }
 
   /** Whether the catalog that the gate can read is the one that the target used for `run`. */
   #certain(run: StatementRun): boolean {
-    // A change that was sent behind `run` may be in the catalog before the rows of `run` are judged.
-    const ahead = this.changesAhead - (run.changesNames && !run.ended ? 1 : 0);
-    const settled = !this.#catalog.doubted && ahead === 0 && !this.#catalog.othersChange;
+    const settled = !this.#catalog.doubted && this.#changesBehind(run) === 0 && !this.#catalog.othersChange;
     return settled && run.epoch === this.#catalog.epoch;
+  }
+
+  /** Lineage of rows that hangs on what the run itself has made; null: there is none, or something else may have changed. */
+  #foreseen(run: StatementRun, statement: AnalyzedStatement): Lineage | null {
+    const { foresight } = run;
+    if (foresight === null || foresight.rules !== this.#rules || this.#changesBehind(run) > 0) return null;
+    const alone = !this.#catalog.othersChange && run.epoch === this.#catalog.epoch;
+    const asForeseen = this.#catalog.serial === run.serial + run.changesMade;
+    return alone && asForeseen ? foresight.lineageOf(statement) : null;
+  }
+
+  #planForeseen({ index }: Foresight, rows: Rows): Planned {
+    return planRows(
+      this.#services,
+      this.#rules,
+      index,
+      { ...rows, shape: withoutNew(rows.shape, index.catalog) },
+      true,
+    );
+  }
+
+  #dataRows(lineage: Lineage | null, shape: readonly ShapeColumn[]): Rows {
+    return { lineage, shape, rowFormat: 'data_row', copy: null, encoding: this.#encoding ?? 'single_byte' };
   }
 
   /** No schema has changed since the portal was opened; a change of search_path does not matter to it. */
   #sameSchema(portal: Portal | null): boolean {
     return portal === null || portal.names === '' || schemaPart(portal.names) === schemaPart(this.names);
-  }
-
-  /** A view may show something else by now; a table's column is what it was. */
-  #tableOrigin(column: ShapeColumn): ShapeColumn {
-    const kind = this.#catalog.last?.relation(column.tableOid)?.kind;
-    return kind === 'r' || kind === 'p' ? column : { ...column, tableOid: 0, attribute: 0 };
   }
 
   #ownNames(portal: Portal, run: StatementRun): boolean {
@@ -346,39 +354,21 @@ export class MaskContext {
     return lineage;
   }
 
-  #build(
-    lineage: Lineage | null,
-    shape: readonly ShapeColumn[],
-    rowFormat: RowFormat,
-    copy: CopyOptions | null,
-  ): Planned {
-    if (shape.length === 0) return rowFormat === 'data_row' ? emptyRows : null;
+  /** With what is known now; the catalog is read again at most once for the same rows. */
+  #build(rows: Rows): Planned {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    const result = buildMaskPlan({
-      shape,
-      lineage,
-      index,
-      values: this.#rules.values,
-      customDetectors: this.#rules.customDetectors,
-      strongerMask: this.#services.strongerMask,
-      encoding: this.#encoding ?? 'single_byte',
-      rowFormat,
-      copy,
-      hashKey: this.#services.hashKey,
-      catalogIsFresh: this.#fresh,
-    });
-    if (result.kind === 'needs_catalog') return 'refresh';
-    this.#fresh = false;
-    return result.kind === 'plan' ? result.plan : null;
+    const planned = planRows(this.#services, this.#rules, index, rows, this.#fresh);
+    if (planned !== 'refresh') this.#fresh = false;
+    return planned;
   }
 
   #currentIndex(): ColumnMaskIndex | null {
     const catalog = this.#catalog.fresh;
     if (catalog === null) return null;
-    if (this.#indexOf?.catalog !== catalog.version || this.#indexOf.rules !== this.#rules) {
-      this.#index = columnMasks(catalog, this.#rules, this.#services.strongerMask);
-      this.#indexOf = { catalog: catalog.version, rules: this.#rules };
+    const index = this.#masks.of(catalog);
+    if (index !== this.#index) {
+      this.#index = index;
       this.#version++;
     }
     return this.#index;
@@ -388,14 +378,10 @@ export class MaskContext {
   #lineage(statement: AnalyzedStatement, certain: boolean): Lineage | 'refresh' {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
-    if (!certain || this.#names.path === null) return this.flows.doubtedLineage(statement, index, this.#names.path);
-    return this.flows.lineage(statement, index, this.#names.path, this.version);
+    const { path } = this.meanings;
+    if (!certain || path === null) return this.flows.doubtedLineage(statement, index, path);
+    return this.flows.lineage(statement, index, path, this.version);
   }
 }
 
 const unreadableCopy: Fault = { code: 'BG_MASK_FAILED', detail: 'a COPY whose format or encoding cannot be masked' };
-
-/** {@link MaskContext.names} without what stands for the search path. */
-function schemaPart(names: string): string {
-  return names.slice(names.indexOf(' '));
-}

@@ -8,7 +8,7 @@ import type { ColumnMaskRule, MaskRules, MaskSpec, RuleId } from '../../facts.ts
 import { type Catalog, type Column, type ColumnKey, type FormerName, type Relation, keyRelation } from './catalog.ts';
 import type { OutputLineage } from './lineage.ts';
 import { definedAs } from './lineageDefinitions.ts';
-import { type SafeFunctions, noSafeFunctions } from './lineageScope.ts';
+import { type SafeFunctions, type Stores, noSafeFunctions } from './lineageScope.ts';
 
 export interface ColumnMask {
   readonly mask: MaskSpec;
@@ -33,10 +33,14 @@ export interface ColumnMaskIndex {
   readonly rules: MaskRules;
   /** For the lineage of statements under the same rules. */
   readonly safe: SafeFunctions;
+  /** The same of what is read from places beside tables. */
+  readonly stores: Stores;
   /** Whether there are rules on columns at all. If not, columns that the catalog does not know need no care. */
   readonly ruled: boolean;
   /** Whether any column is masked at all. If not, nothing that is undecidable needs hiding. */
   readonly any: boolean;
+  /** Whether a rule names a column of this name in a table of this name, in whatever schema. */
+  isRuled(table: string, column: string): boolean;
   /** Mask of a column of a table or view; computed on first use and kept. */
   maskOf(key: ColumnKey): ColumnMask | null;
   /** The masked columns that a column's value comes from, itself among them; empty: it is not masked. */
@@ -118,8 +122,14 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
     catalog,
     rules,
     safe,
+    stores: {
+      settings: rules.sealed && !catalog.mayFill('settings'),
+      largeObjects: rules.sealed && !catalog.mayFill('large_objects'),
+    },
     ruled: rules.columns.length > 0,
     any: named.size > 0,
+    isRuled: (table: string, column: string) =>
+      rules.columns.some((rule) => globMatches(rule.table, table) && globMatches(rule.column, column)),
     maskOf,
     originsOf,
     maskOfOutput,

@@ -1,6 +1,6 @@
 /**
  * Asks on the session's own connection what the target does not report by itself, between two statements of the client:
- * search path, temporary schema, and the catalog as it is inside a transaction that has changed it.
+ * search path, role, temporary schema, and the catalog as it is inside a transaction that has changed it.
  */
 import type { CatalogRow, CatalogRows } from './catalogBuild.ts';
 import { catalogPrelude, catalogQueries, catalogRowsMax } from './catalogQueries.ts';
@@ -13,6 +13,7 @@ import { query } from './wireToTarget.ts';
 
 /** SHOW neither fails nor takes a lock nor a snapshot, so it cannot harm the client's transaction. */
 const showSearchPath = query('SHOW search_path');
+const showRole = query('SHOW role; SHOW session_authorization');
 /** Asked only after a statement that has taken a snapshot already. */
 const selectTemporarySchema = query('SELECT pg_catalog.pg_my_temp_schema()::pg_catalog.regnamespace');
 
@@ -21,7 +22,7 @@ const savepoint = 'blastgate_catalog';
 /** Settings and locks of the reading are undone, also where it has failed. */
 const endReading = `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`;
 
-type Question = 'path' | 'temporary_schema' | 'catalog' | 'end_reading';
+type Question = 'path' | 'role' | 'temporary_schema' | 'catalog' | 'end_reading';
 
 export class OwnQueries {
   readonly #conversation: Conversation;
@@ -45,8 +46,9 @@ export class OwnQueries {
 
   /** Asks if there is something to ask, and if now is a time when the target takes a query. */
   ask(): void {
-    const { pathUnknown, tempUnknown } = this.#conversation.masks;
+    const { pathUnknown, roleUnknown, tempUnknown } = this.#conversation.masks;
     if (pathUnknown) this.#ask('path', showSearchPath);
+    else if (roleUnknown) this.#ask('role', showRole);
     else if (tempUnknown) this.#ask('temporary_schema', selectTemporarySchema);
   }
 
@@ -80,8 +82,10 @@ export class OwnQueries {
     this.#results = [];
     const { masks, transaction } = this.#conversation;
     const value = results.at(0)?.at(0)?.at(0) ?? null;
-    if (asked === 'path' && value !== null) masks.onSearchPath(value);
-    if (asked === 'temporary_schema' && value !== null) masks.onTemp(value);
+    if (asked === 'path' && value !== null) masks.meanings.onSearchPath(value);
+    const session = results.at(1)?.at(0)?.at(0) ?? null;
+    if (asked === 'role' && value !== null && session !== null) masks.meanings.onShownRole(value, session);
+    if (asked === 'temporary_schema' && value !== null) masks.meanings.onTemp(value);
     if (asked === 'catalog') {
       masks.onCatalog(this.#failed ? null : this.#rows(results));
       // The savepoint was made first of all, so it is there to go back to.

@@ -166,3 +166,8 @@ export class Names<Value> {
     this.#unnamed = undefined;
   }
 }
+
+/** {@link MaskContext.names} without what stands for the search path. */
+export function schemaPart(names: string): string {
+  return names.slice(names.indexOf(' '));
+}

@@ -5,6 +5,7 @@
 import type { Fault } from '../../errors.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogRows } from './catalogBuild.ts';
+import type { Fillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
 
 export class SessionCatalog {
@@ -48,11 +49,6 @@ export class SessionCatalog {
     return this.#source.stale ? null : this.#source.current;
   }
 
-  /** As it was read last. */
-  get last(): Catalog | null {
-    return this.#own ?? this.#source.current;
-  }
-
   get epoch(): number {
     return this.#source.epoch;
   }
@@ -65,6 +61,10 @@ export class SessionCatalog {
   /** The same of sessions with masks. */
   get othersChangeMasked(): boolean {
     return this.#source.changingMasked > (this.#changingMasked ? 1 : 0);
+  }
+
+  get fillers(): Fillers {
+    return this.#source.fillers;
   }
 
   /** Counts this session in as one that may change the schema at any moment; {@link endChange} counts it out. */

@@ -28,6 +28,11 @@ export class SessionNames {
     return this.#setting === null;
   }
 
+  /** The target must be asked for the role in force: the path hangs on it. */
+  get roleUnknown(): boolean {
+    return this.#role === null && this.#setting?.includes('$user') === true;
+  }
+
   /** The target must be asked which temporary schema is the session's. */
   get tempUnknown(): boolean {
     return this.#temp === null;
@@ -43,6 +48,12 @@ export class SessionNames {
   onRole(role: string | null): void {
     this.#role = role === 'none' ? this.#login : role;
     this.#setting = null;
+    this.#derive();
+  }
+
+  /** What SHOW says of the role (`none`: it is that of the session) and of the session. */
+  onShownRole(role: string, session: string): void {
+    this.#role = role === 'none' ? session : role;
     this.#derive();
   }
 

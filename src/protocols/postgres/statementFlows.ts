@@ -5,10 +5,12 @@ import { type Doubt, doubtedCatalog } from './catalogDoubted.ts';
 import { sameView } from './distantFlows.ts';
 import type { DistantFlow, DistantFlows, FlowView, Wanted } from './distantFlows.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import { type Ahead, catalogAhead } from './lineageAhead.ts';
 import { flowOf } from './lineageFlow.ts';
 import { tooLarge } from './lineageFlow.ts';
 import type { Flow } from './lineageFlow.ts';
 import type { Lineage } from './lineage.ts';
+import { noStores } from './lineageScope.ts';
 import { noUse, statementUse } from './maskedUse.ts';
 import type { GivenToMasked, StatementUse } from './maskedUse.ts';
 import { parseSql } from './parse.ts';
@@ -31,7 +33,9 @@ function showsMasked({ lineage }: Flow, index: ColumnMaskIndex): boolean {
 }
 
 /** The parse tree of the statement's very text. */
-function treeOf(statement: AnalyzedStatement): unknown {
+export function treeOf(statement: AnalyzedStatement): unknown {
+  // That of a distant statement is elsewhere.
+  if (statement.distant !== null) return {};
   if (statement.exact) return statement.ast;
   const parsed = parseSql(statement.text);
   // A tree of another text would be a guess; an empty one is unreadable.
@@ -88,7 +92,18 @@ export class StatementFlows {
   useOn(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): StatementUse | 'refresh' {
     if (path === null) return this.doubtedUse(statement, index, null);
     if (statement.distant !== null) return this.#useOf(statement, viewOf(index, path));
-    return statementUse(flowOf(treeOf(statement), index.catalog, path, index.safe), index, this.#strongerMask);
+    return this.useOf(flowOf(treeOf(statement), index.catalog, path, index.safe, index.stores), index);
+  }
+
+  /** Of this very text behind what the same message has made. Not of a distant one, whose tree is not here. */
+  flowAhead(statement: AnalyzedStatement, index: ColumnMaskIndex, ahead: Ahead): Flow {
+    // A function that was made just now may fill what is shown.
+    const stores = ahead.functions.length > 0 ? noStores : index.stores;
+    return flowOf(treeOf(statement), catalogAhead(ahead), ahead.path, index.safe, stores, ahead);
+  }
+
+  useOf(flow: Flow, index: ColumnMaskIndex): StatementUse {
+    return statementUse(flow, index, this.#strongerMask);
   }
 
   /** With no name of a user's object meaning anything for certain. */
@@ -100,6 +115,11 @@ export class StatementFlows {
   ): Flow {
     const catalog = doubtedCatalog(index.catalog, isBuiltinsFirst(path), doubt);
     return flowOf(statement.ast, catalog, unknownPath, index.safe);
+  }
+
+  /** What holds of a statement's rows whatever names of users' objects mean. */
+  sureLineage(statement: AnalyzedStatement | null, index: ColumnMaskIndex): Lineage | 'refresh' | null {
+    return statement === null ? null : this.doubtedLineage(statement, index, null);
   }
 
   doubtedLineage(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): Lineage | 'refresh' {
@@ -119,7 +139,7 @@ export class StatementFlows {
 
   /** What the very text of the statement gives to masked columns. */
   given(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath | null): readonly GivenToMasked[] {
-    const flow = flowOf(treeOf(statement), index.catalog, path ?? unknownPath, index.safe);
+    const flow = flowOf(treeOf(statement), index.catalog, path ?? unknownPath, index.safe, index.stores);
     return statementUse(flow, index, this.#strongerMask).given;
   }
 
@@ -172,7 +192,12 @@ export class StatementFlows {
   #of(statement: AnalyzedStatement, index: ColumnMaskIndex, path: SearchPath, version: number): Known {
     let known = this.#known.get(statement.shape);
     if (known === undefined || known.version !== version) {
-      known = { version, flow: flowOf(statement.ast, index.catalog, path, index.safe), use: null, touches: false };
+      known = {
+        version,
+        flow: flowOf(statement.ast, index.catalog, path, index.safe, index.stores),
+        use: null,
+        touches: false,
+      };
       this.#known.set(statement.shape, known);
     }
     return known;

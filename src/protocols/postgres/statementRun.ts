@@ -3,6 +3,7 @@ import type { MaskPlan } from '../../masking/plan.ts';
 import type { AuditEntry } from '../protocol.ts';
 import { record, tagOf, unwrap } from './ast.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import type { Foresight } from './foresight.ts';
 import type { Shape } from './prepared.ts';
 
 export class StatementRun {
@@ -21,6 +22,11 @@ export class StatementRun {
   epoch = -1;
   /** See {@link changesNames}. */
   changesNames = false;
+  /** What was known of its statements when it was judged; null: nothing beyond the catalog. */
+  foresight: Foresight | null = null;
+  /** {@link SessionCatalog.serial} when it was sent, and how often the run itself has raised it since. */
+  serial = -1;
+  changesMade = 0;
   /** No row of the current statement has been masked yet. */
   firstRange = true;
   ended = false;
@@ -107,4 +113,11 @@ export function addsTable({ ast, opaque }: AnalyzedStatement): boolean {
 export function changesNames(statement: AnalyzedStatement): boolean {
   if (statement.opaque.length > 0) return true;
   return statement.changesCatalog && !keepsNames.has(tagOf(statement.ast));
+}
+
+/** CREATE FUNCTION and PROCEDURE; DefineStmt are aggregates and operators among others. */
+const definingTags: ReadonlySet<string> = new Set(['CreateFunctionStmt', 'DefineStmt']);
+
+export function definesCode(statement: AnalyzedStatement): boolean {
+  return definingTags.has(tagOf(statement.ast));
 }

@@ -357,7 +357,7 @@ export class TargetMessages {
     if (front.run !== null) conversation.finish(front.run, 'complete');
     if (conversation.expected.length === 0) conversation.copyEndsAhead = 0;
     if (status === TransactionStatus.idle) conversation.endTransaction();
-    conversation.masks.onReady();
+    conversation.masks.meanings.onReady();
     if (conversation.expected.length === 0) conversation.endChange();
     if (front.own) {
       this.#own.onReady();

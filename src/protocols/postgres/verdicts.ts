@@ -9,7 +9,9 @@ import type { Doubt } from './catalogDoubted.ts';
 import type { Conversation } from './conversation.ts';
 import { cancelledFault } from './distant.ts';
 import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
+import { withExecuted } from './executed.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import type { Foresight } from './foresight.ts';
 import { looksMasked, maskBytesMax, mayBeMask } from './maskedUse.ts';
 import type { GivenToMasked } from './maskedUse.ts';
 import type { OwnQueries } from './ownQueries.ts';
@@ -25,6 +27,8 @@ export class Verdicts {
   /** Why the flow of a long statement in the held message could not be found out. */
   #fault: Fault | null = null;
   #fetching: object | null = null;
+  /** Of the message that was judged last; null: none of its statements makes anything that another uses. */
+  foresight: Foresight | null = null;
   /** A verdict that had to wait can be asked for again; set by the session. */
   onRelease: () => void = () => {};
 
@@ -33,19 +37,26 @@ export class Verdicts {
     this.#own = own;
   }
 
-  /** What runs: these statements and those that they execute by name. */
+  /** What runs, in order: these statements, and before each those that it executes by name. */
   running(statements: readonly AnalyzedStatement[]): readonly AnalyzedStatement[] {
-    if (statements.length === 1 && statements[0].executes.length === 0) return statements;
-    let all: AnalyzedStatement[] | null = null;
-    for (const [index, statement] of statements.entries()) {
-      for (const name of statement.executes) {
-        const inner = this.#meaningOf(name, statements.slice(0, index));
-        if (inner === null) continue;
-        all ??= [...statements];
-        all.push(inner);
-      }
-    }
-    return all ?? statements;
+    return this.#running(statements, (statement) => statement);
+  }
+
+  /** The same for a simple query, between whose statements no message can change what names mean. */
+  runningQuery(statements: readonly AnalyzedStatement[]): readonly AnalyzedStatement[] {
+    return this.#running(statements, (one, before) => withExecuted(this.#conversation, one, before));
+  }
+
+  #running(
+    statements: readonly AnalyzedStatement[],
+    read: (statement: AnalyzedStatement, before: readonly AnalyzedStatement[]) => AnalyzedStatement,
+  ): readonly AnalyzedStatement[] {
+    if (statements.every(({ executes }) => executes.length === 0)) return statements;
+    return statements.flatMap((statement, index) => {
+      const before = statements.slice(0, index);
+      const inner = statement.executes.map((name) => this.#meaningOf(name, before));
+      return [...inner.filter((one) => one !== null), read(statement, before)];
+    });
   }
 
   /** Decision on the facts alone. */
@@ -71,19 +82,24 @@ export class Verdicts {
    */
   judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
     const { masks } = this.#conversation;
+    this.foresight = null;
     if (this.#fault !== null) return this.#fault;
     if (!masks.active || decision.outcome === 'block') return decision;
+    let foresight: Foresight | null = null;
     const sure = masks.certainNow;
     let certain = sure;
     let doubt: Doubt = sure ? 'new_tables' : 'any';
     let pathBehind: string | null = null;
     let uses: MaskedUse[] | null = null;
     let missing = false;
+    // What long texts make, or read of it, cannot be foreseen: their trees are elsewhere.
+    const isDistant = running.some(({ distant }) => distant !== null);
     for (const statement of running) {
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
       const found =
-        pathBehind === null ? masks.useOf(statement, certain, doubt) : masks.useBehind(statement, pathBehind);
+        (certain ? foresight?.useOf(statement) : null) ??
+        (pathBehind === null ? masks.useOf(statement, certain, doubt) : masks.useBehind(statement, pathBehind));
       // maskWritten will ask for it with the names of now.
       if (statement.distant !== null && masks.useOf(statement, sure) === 'refresh') missing = true;
       // What more is missing is asked for at once.
@@ -91,14 +107,20 @@ export class Verdicts {
       else if (found.use !== null) (uses ??= []).push(found.use);
       if (running.length === 1) break;
       // What stands behind it in the same message is run with other names.
-      const path = certain ? pathSetBy(statement) : null;
+      const isNew = foresight !== null;
+      const path = certain && !isNew ? pathSetBy(statement) : null;
       if (path !== null) pathBehind = path;
-      else if (changesNames(statement) || changesPath(statement) || this.#takesBack(statement, pathBehind !== null)) {
+      else if (changesPath(statement) || this.#takesBack(statement, pathBehind !== null || isNew)) {
+        doubt = 'any';
+        certain = false;
+      } else if (changesNames(statement)) {
         // Behind a path that was set, a new table may hide another, and only its own name is sure.
         if (pathBehind !== null || !addsTable(statement)) doubt = 'any';
-        certain = false;
-        pathBehind = null;
+        if (pathBehind !== null || isDistant) certain = false;
+        if (certain) this.foresight = foresight ??= masks.foresee();
+        certain &&= foresight?.follow(statement) === true;
       }
+      if (!certain) pathBehind = null;
     }
     if (missing) return masks.flows.wanted ? this.#fetchFlows() : this.#readCatalog();
     // Also of what is harmless the rows are judged later, by the catalog that is known then.

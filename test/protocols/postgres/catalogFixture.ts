@@ -285,7 +285,17 @@ const functions = rowsOf(
 18013¦public¦joined¦sql¦f¦i¦f¦25¦1¦0¦t¦["x"]¦["v"]¦SELECT array_to_string($1, ',')¦-¦-
 18014¦public¦other_path¦sql¦f¦s¦f¦25¦0¦0¦f¦-¦-¦SELECT "SSN" FROM "Customers"¦-¦odd
 18015¦public¦unsure_path¦sql¦f¦s¦f¦25¦0¦0¦f¦-¦-¦SELECT 1::text¦-¦"$user", public
-18016¦public¦total_of¦sql¦a¦i¦f¦25¦1¦0¦f¦-¦-¦aggregate_dummy¦-¦-
+18016¦public¦total_of¦internal¦a¦i¦f¦25¦1¦0¦f¦-¦-¦aggregate_dummy¦-¦-
+18017¦public¦joined_up¦internal¦a¦i¦f¦25¦1¦0¦f¦-¦-¦aggregate_dummy¦-¦-
+18018¦public¦kept_in¦internal¦a¦i¦f¦25¦2¦0¦f¦-¦-¦aggregate_dummy¦-¦-
+18019¦public¦in_plpgsql¦internal¦a¦i¦f¦25¦1¦0¦f¦-¦-¦aggregate_dummy¦-¦-
+18020¦public¦in_sql¦internal¦a¦i¦f¦25¦1¦0¦f¦-¦-¦aggregate_dummy¦-¦-
+18021¦public¦add_all¦sql¦f¦i¦f¦25¦2¦0¦f¦-¦-¦SELECT $1 || $2 || (SELECT name FROM public.customers LIMIT 1)¦-¦-
+18022¦public¦tell¦sql¦f¦i¦f¦25¦2¦0¦f¦-¦-¦SELECT pg_notify($1, $2)::text¦-¦-
+18023¦public¦outputs¦sql¦p¦v¦f¦2249¦2¦0¦f¦["a","b","c"]¦["o","i","b"]¦SELECT name, b FROM public.customers WHERE id = 1¦-¦-
+18024¦public¦nothing¦sql¦p¦v¦f¦0¦0¦0¦f¦-¦-¦¦-¦-
+18025¦public¦mystery¦plpgsql¦p¦v¦f¦2249¦0¦0¦f¦["a"]¦["o"]¦begin a := 1; end¦-¦-
+18026¦public¦whole¦sql¦f¦s¦f¦25¦0¦0¦f¦-¦-¦SELECT ssn FROM customers LIMIT 1¦-¦-
 `,
   '¦',
 );
@@ -328,10 +338,21 @@ export const shopRows: CatalogRows = {
     ['16410', '16409'],
   ],
   operators: [
-    ['===', '18010'],
-    ['%', '18008'],
+    ['===', '18010', null],
+    ['%', '18008', null],
+    ['|>', '3036', 'pg_notify'],
+    ['|~', '1258', 'textcat'],
+    ['|!', '2626', 'pg_sleep'],
+    ['|#', '18022', null],
+    ['|^', '18002', null],
   ],
-  casts: [['17007', '18010']],
+  casts: [['17007', '18010', null]],
+  aggregates: [
+    ['18017', '1258', 'textcat'],
+    ['18018', '2078', 'set_config'],
+    ['18019', '18005', null],
+    ['18020', '18021', null],
+  ],
 };
 
 export function shopCatalog(rows: CatalogRows = shopRows): Catalog {

@@ -81,6 +81,7 @@ const masks = {
   values: [],
   customDetectors: [],
   safeFunctions: [],
+  sealed: false,
 } as const;
 
 function payload(questions: FlowsPayload['questions']): FlowsPayload {

@@ -499,7 +499,7 @@ select atomic('x')
 select atomic(ssn) from customers
     => where~c.name+c.ssn
 select again(ssn) from customers
-    =>
+    => [outside function again() < ~c.ssn]
 select dynamic(ssn) from customers
     => [outside function dynamic() < ~c.ssn]
 select dynamic('x') from customers
@@ -509,7 +509,7 @@ select initials(ssn) from customers
 select similarity(ssn, 'x') from customers
     =>
 select total_of(ssn) from customers
-    =>
+    => [outside function total_of() < ~c.ssn]
 select keep(ssn) from customers
     => [o.note < =c.ssn]
 select keep('x') from customers

@@ -228,6 +228,20 @@ select ssn(c) from customers c
     => expression~c.email+c.email_lower+c.id+c.name+c.profile+c.ssn+c.tags
 select count(*) from customers where set_config('a.b', ssn, false) <> ''
     => where~c.ssn [outside set_config(): a setting of the session < ~c.ssn]
+select ssn |~ 'x', |! 1 from customers
+    =>
+select case when ssn like '1%' then |! 1 end from customers
+    => expression~c.ssn
+select 'channel' |> ssn from customers
+    => [outside function pg_notify() < ~c.ssn]
+select 'channel' |# ssn from customers
+    => [outside pg_notify(): a notification < ~c.ssn]
+select joined_up(ssn) from customers
+    =>
+select kept_in(ssn, 'x') from customers
+    => expression~c.ssn [outside function set_config() < ~c.ssn] [outside function kept_in() < ~c.ssn]
+select in_plpgsql(ssn) from customers
+    => [outside function dynamic() < ~c.ssn] [outside function in_plpgsql() < ~c.ssn]
 select ssn === 'x' from customers
     => [outside function evil_eq() < ~c.ssn]
 select ssn::evil from customers

@@ -103,7 +103,7 @@ function indexWith(safeFunctions: readonly string[]): ColumnMaskIndex {
     { ...mask, table: 'customers', column: 'email' },
     { ...mask, table: 'orders', column: 'ship' },
   ];
-  return columnMasks(catalog, { columns, values: [], customDetectors: [], safeFunctions }, strongerMask);
+  return columnMasks(catalog, { columns, values: [], customDetectors: [], safeFunctions, sealed: true }, strongerMask);
 }
 
 const shopPath = searchPathOf('shop, public', 'alice', '');

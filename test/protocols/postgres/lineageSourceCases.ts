@@ -82,9 +82,23 @@ select name::unknown_type from customers
 select atomic('x'), ret(ssn), ret(), joined(ssn, name) from customers
     => atomic~c.ssn ret~c.ssn ret? joined~c.name+c.ssn
 select other_path(), unsure_path()
-    => other_path~odd.Customers.SSN unsure_path?
+    => other_path~odd.Customers.SSN unsure_path-
 select total_of(name) from customers
     => total_of?
+select joined_up(name), joined_up(ssn order by name), kept_in(name, 'x'), in_plpgsql(name), in_sql(ssn) from customers
+    => joined_up~c.name joined_up~c.name+c.ssn kept_in? in_plpgsql? in_sql~c.name+c.ssn
+select name |~ 'x', name |> 'x', name |# 'x', |^ ssn from customers
+    => ?column?~c.name ?column?? ?column?? ?column?~c.ssn
+call outputs(null, 'x', 'y')
+    => a=c.name c-
+call outputs(a => null, b => 'x', c => (select ssn from customers))
+    => a=c.name c-
+call nothing()
+    =>
+call mystery(null)
+    => ..*?
+call no_such_procedure()
+    => ..*?
 select unknown_function(name) from customers
     => unknown_function?
 select shout(x => ssn) from customers

@@ -26,7 +26,11 @@ function rule(columns: string, mask: MaskSpec = last4): ColumnMaskRule {
 }
 
 function indexOf(...rules: ColumnMaskRule[]): ColumnMaskIndex {
-  return columnMasks(catalog, { columns: rules, values: [], customDetectors: [], safeFunctions: [] }, strongerMask);
+  return columnMasks(
+    catalog,
+    { columns: rules, values: [], customDetectors: [], safeFunctions: [], sealed: true },
+    strongerMask,
+  );
 }
 
 function maskOf(index: ColumnMaskIndex, table: string, column: string, schema = 'public'): ColumnMask | null {

@@ -30,9 +30,10 @@ const rules: MaskRules = {
   values: [],
   customDetectors: [],
   safeFunctions: [],
+  sealed: true,
 };
 const other: MaskRules = { ...rules, columns: [{ ...rules.columns[0], schema: 'public' }] };
-const none: MaskRules = { columns: [], values: [], customDetectors: [], safeFunctions: [] };
+const none: MaskRules = { columns: [], values: [], customDetectors: [], safeFunctions: [], sealed: true };
 const pii: ValueMaskRule = { rule: 'p/pii', detectors: ['email', 'us_ssn'], mask: { kind: 'redact' } };
 
 /** `table.attnum:type` or `-:type` for a column without origin. */
@@ -232,6 +233,7 @@ describe('value masks', () => {
         { name: 'unused', pattern: 'y' },
       ],
       safeFunctions: [],
+      sealed: true,
     };
     const result = buildMaskPlan(input('select name from customers', shape('customers.2'), {}, masks));
     assert.ok(result.kind === 'plan');

@@ -1,0 +1,46 @@
+/** The masked columns of one session's target, worked out anew when the catalog, the rules or what else they hang on changes. */
+import type { MaskRules } from '../../facts.ts';
+import type { Catalog } from './catalog.ts';
+import type { Fillers } from './catalogFillers.ts';
+import { columnMasks } from './maskIndex.ts';
+import type { ColumnMaskIndex, StrongerMask } from './maskIndex.ts';
+
+export class SessionIndex {
+  readonly #strongerMask: StrongerMask;
+  /** Functions defined through the gate; see {@link Fillers}. */
+  readonly #fillers: Fillers;
+  /** Of these, those that were defined before the session began. */
+  readonly #before: number;
+  #rules: MaskRules;
+  /** The rules have been the same since the session began: what it has put into its settings was not masked. */
+  #alwaysThese = true;
+  #index: ColumnMaskIndex | null = null;
+  #of = '';
+
+  constructor(strongerMask: StrongerMask, fillers: Fillers, rules: MaskRules) {
+    this.#strongerMask = strongerMask;
+    this.#fillers = fillers;
+    this.#before = fillers.settings;
+    this.#rules = rules;
+  }
+
+  usePolicy(rules: MaskRules): void {
+    if (rules === this.#rules) return;
+    this.#alwaysThese &&= JSON.stringify(rules) === JSON.stringify(this.#rules);
+    this.#rules = rules;
+    this.#index = null;
+  }
+
+  /** Another object whenever something in it may be another. */
+  of(catalog: Catalog): ColumnMaskIndex {
+    const fillers = this.#fillers;
+    const of = `${catalog.version} ${fillers.settings} ${fillers.large_objects}`;
+    if (this.#index !== null && this.#of === of) return this.#index;
+    const index = columnMasks(catalog, this.#rules, this.#strongerMask);
+    const settings = index.stores.settings && this.#alwaysThese && fillers.settings === this.#before;
+    const largeObjects = index.stores.largeObjects && fillers.large_objects === 0;
+    this.#index = { ...index, stores: { settings, largeObjects } };
+    this.#of = of;
+    return this.#index;
+  }
+}
