@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { openCorpusLab } from './corpusLab.ts';
 import { formatGenerated, runGenerated } from './generator.ts';
 
-const statements = 1500;
+const statements = 4000;
 
 test('generated statements over masked columns', async (context) => {
   const lab = await openCorpusLab();
