@@ -18,7 +18,18 @@ function run(...args: string[]): Promise<{ code: number; out: string; err: strin
   });
 }
 
-const expected = ['decide', 'detectors', 'framing', 'hop', 'lineage', 'masks', 'parse', 'pointQuery', 'rowWalk'];
+const expected = [
+  'corpus',
+  'decide',
+  'detectors',
+  'framing',
+  'hop',
+  'lineage',
+  'masks',
+  'parse',
+  'pointQuery',
+  'rowWalk',
+];
 
 test('every bench is found', async () => {
   assert.deepEqual(await benchNames(), expected);
