@@ -14,7 +14,7 @@ import { resolveProcedure } from './lineageFunctions.ts';
 import { targetElement } from './lineageFrom.ts';
 import { type Analysis, type Scope, enter, leave, rootScope } from './lineageScope.ts';
 import { queryColumns, statementColumns } from './lineageSelect.ts';
-import { type Columns, constant, knownColumns, unknownColumns } from './lineageValue.ts';
+import { type Columns, constant, knownColumns, opaque, unknownColumns } from './lineageValue.ts';
 
 /** Statements that neither show, move nor ask for values, or that name only what exists. */
 const harmlessTags: ReadonlySet<string> = new Set(
@@ -185,7 +185,8 @@ export function intoOf(select: AstRecord): AstRecord | null {
 function recordFunction(analysis: Analysis, body: AstRecord): void {
   const flow = analysis.flow;
   if (flow === null) return;
-  const name = names(body.funcname).at(-1) ?? '';
+  const parts = names(body.funcname);
+  const name = parts.at(-1) ?? '';
   const statements = bodyStatements(analysis, body);
   const path = bodyPath(analysis, body);
   if (statements === null || path === null) {
@@ -195,10 +196,13 @@ function recordFunction(analysis: Analysis, body: AstRecord): void {
   const inputs = list(body.parameters)
     .map((item) => record(record(item).FunctionParameter))
     .filter((item) => item.mode !== 'FUNC_PARAM_OUT' && item.mode !== 'FUNC_PARAM_TABLE');
+  // Where one of this name is replaced, a check, policy, default or trigger may give it any column of its table already.
+  const isReplaced =
+    body.replace === true && analysis.catalog.functions(parts.at(-2) ?? null, name, analysis.path).length > 0;
   const scope = rootScope({
     functionName: name,
     names: inputs.map((item) => text(item.name)),
-    values: inputs.map(() => constant),
+    values: inputs.map(() => (isReplaced ? opaque : constant)),
   });
   const before = flow.probing;
   flow.probing = false;

@@ -278,6 +278,12 @@ create function f() returns int language sql as 'select 1'
     =>
 create function f(x text) returns text language sql as 'insert into orders (note) values (x) returning note'
     => [o.note < -]
+create or replace function f(x text) returns text language sql as 'insert into orders (note) values (x) returning note'
+    => [o.note < -]
+create or replace function shout(text) returns text language sql as 'insert into orders (note) values ($1) returning note'
+    => [o.note < ?]
+create or replace function shout(text) returns text language sql as 'select upper($1)'
+    =>
 create function f() returns int language sql as 'insert into orders (note) select ssn from customers; select 1'
     => [o.note < =c.ssn]
 create function f() returns bigint language sql as 'select count(*) from customers where ssn > $1'
