@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
 import { readSnapshot } from '../../src/cli/catalogSnapshot.ts';
-import { catalogOpener } from '../../src/cli/targetCatalog.ts';
+import { catalogOpener, readSetting } from '../../src/cli/targetCatalog.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
 import { readPolicyFiles } from '../../src/policy/load.ts';
 import { analyze } from '../../src/protocols/postgres/facts.ts';
@@ -50,7 +50,8 @@ before(async () => {
   await writeFile(
     join(directory, 'blastgate.yaml'),
     `listen: { postgres: { host: 127.0.0.1, port: 0 } }
-identity: { users: [{ name: alice, groups: [], password: { env: SHOP_PASSWORD } }] }
+masking: { hash_key: { env: HASH_KEY } }
+identity: { users: [{ name: alice, groups: [engineering], password: { env: ALICE_PASSWORD } }] }
 connections:
   - name: shop
     protocol: postgres
@@ -70,14 +71,20 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+/** Of the other variables that the configuration names, none is set. */
 async function run(...args: string[]): Promise<{ code: number; text: string }> {
   let text = '';
-  const code = await policyCommand([...args, '--policies', join(directory, 'policies')], {
-    analyze,
-    readFiles: readPolicyFiles,
-    openCatalog: catalogOpener(env),
-    out: (more) => void (text += more),
-  });
+  const code = await policyCommand(
+    args.includes('--config') ? args : [...args, '--policies', join(directory, 'policies')],
+    {
+      analyze,
+      readFiles: readPolicyFiles,
+      readSetting,
+      openCatalog: catalogOpener(env),
+      out: (more) => void (text += more),
+      err: (more) => void (text += more),
+    },
+  );
   return { code, text };
 }
 
@@ -146,7 +153,7 @@ describe('policy explain with a catalog', () => {
     const [[sql, expected]] = cases;
     assert.deepEqual(await explained(sql, fromTarget()), expected);
     const { text } = await run(...who, ...fromTarget(), sql);
-    assert.match(text, /on shop \(env=prod\)/);
+    assert.match(text, /for alice \(engineering\) on shop \(env=prod\)/);
     assert.match(text, /lineage by the catalog of the target of shop\n/);
     assert.match(text, / {4}ssn -> masked, keep_last: 4 \(shop\/ssn\): the rule names this column\n/);
   });
@@ -178,6 +185,14 @@ describe('policy explain with a catalog', () => {
     const config = await run(...who, '--config', join(directory, 'none.yaml'), 'select 1');
     assert.equal(config.code, 1);
     const right = env.SHOP_PASSWORD;
+    delete env.SHOP_PASSWORD;
+    const unset = await run(...who, ...fromTarget(), 'select 1');
+    assert.match(
+      unset.text,
+      /^\S+ connections\[0\]\.credential\.password\.env: the environment variable SHOP_PASSWORD is not set, or is empty; set it$/,
+    );
+    // What a snapshot knows need not be asked for.
+    assert.equal((await run(...who, ...fromTarget(), '--catalog', snapshotFile(), 'select 1')).code, 0);
     env.SHOP_PASSWORD = 'wrong';
     const refused = await run(...who, ...fromTarget(), 'select 1');
     env.SHOP_PASSWORD = right;

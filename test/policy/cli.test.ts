@@ -4,6 +4,7 @@ import type { Statement } from '../../src/facts.ts';
 import type { Analyze } from '../../src/policy/cases.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
 import type { CatalogChoice, FollowedStatement, OpenCatalog } from '../../src/policy/followed.ts';
+import type { Setting } from '../../src/policy/setting.ts';
 import type { PolicyFile } from '../../src/policy/types.ts';
 import { statement } from './support.ts';
 
@@ -34,6 +35,16 @@ interface Run {
   readonly text: string;
 }
 
+/** Of every configuration. */
+const setting: Omit<Setting, 'file'> = {
+  policies: 'policies',
+  users: [
+    { name: 'alice', groups: ['engineering'] },
+    { name: 'dana', groups: ['dba', 'engineering'] },
+  ],
+  connections: [{ name: 'shop', protocol: 'postgres', labels: { env: 'prod', tier: 'one' } }],
+};
+
 const noCatalog: OpenCatalog = async () => ({ faults: ['there is no catalog'] });
 
 async function run(
@@ -41,14 +52,17 @@ async function run(
   files: PolicyFile[] = [{ name: 'p.yaml', text: policy }],
   cases = '',
   openCatalog = noCatalog,
+  expectedDirectory = 'policies',
 ): Promise<Run> {
   const lines: string[] = [];
   const code = await policyCommand(args, {
     analyze,
     openCatalog,
+    readSetting: async (file) => (file === 'broken.yaml' ? { faults: ['broken.yaml: no'] } : { file, ...setting }),
     out: (text) => lines.push(text),
+    err: (text) => lines.push(text),
     readFiles: async (directory, what) => {
-      assert.equal(directory, 'policies');
+      assert.equal(directory, expectedDirectory);
       return { files: what === 'policies' ? files : [{ name: 'p.test.yaml', text: cases }] };
     },
   });
@@ -59,15 +73,14 @@ test('wrong usage is exit code 2 and says what is wrong', async () => {
   for (const [args, expected] of [
     [[], /a command is missing/],
     [['chekc'], /unknown command "chekc"/],
-    [['check', 'x'], /check takes no argument/],
+    [['check', 'x', 'y'], /check takes one directory/],
+    [['test', 'x', '--policies', 'y'], /test takes the directory once/],
     [['check', '--nope'], /--nope/],
     [['explain'], /explain takes one statement/],
     [['explain', 'select 1'], /--user is missing/],
     [['explain', '--user', 'alice', 'select 1'], /--connection is missing/],
     [['explain', '--user', 'a', '--connection', 'c', '--label', 'env', 'x'], /--label takes KEY=VALUE/],
-    [['explain', '--user', 'a', '--config', 'c', '--catalog', 'f', 'x'], /exclude each other/],
     [['explain', '--user', 'a', '--config', 'c', 'x'], /--connection is missing/],
-    [['check', '--config', 'c'], /check does not take --config/],
     [['test', '--catalog', 'c'], /test does not take --catalog/],
     [['catalog', '--connection', 'c'], /--config is missing/],
     [['catalog', '--config', 'c'], /--connection is missing/],
@@ -77,9 +90,14 @@ test('wrong usage is exit code 2 and says what is wrong', async () => {
     const { code, text } = await run([...args]);
     assert.equal(code, 2, text);
     assert.match(text, expected);
-    assert.match(text, /Usage:/);
+    assert.equal(text.split('\n').length, 1, 'one line');
+    assert.match(text, /^policy: .*--help/);
   }
-  assert.equal((await run(['--help'])).code, 0);
+  for (const args of [['--help'], ['help'], ['check', '--help'], ['explain', '-h']]) {
+    const { code, text } = await run(args);
+    assert.equal(code, 0);
+    assert.match(text, /^Usage:/);
+  }
 });
 
 test('check: fine, findings, faults', async () => {
@@ -98,6 +116,52 @@ test('check: fine, findings, faults', async () => {
   assert.match(broken.text, /^p\.yaml:2:7 mode: .*\np\.yaml:3:10 default: .*\n2 faults$/);
   const json = await run(['check', '--json'], [{ name: 'p.yaml', text: 'name: p\nmode: x' }]);
   assert.equal(JSON.parse(json.text).faults[0].line, 2);
+});
+
+test('check and test: the directory as an argument, as an option, of the configuration', async () => {
+  const clean = 'name: q\ndefault: allow';
+  const files = [{ name: 'q.yaml', text: clean }];
+  const cases =
+    'as: { user: a }\non: { connection: c }\ncases: [{ name: a, statement: SELECT, expect: { outcome: allow } }]';
+  for (const [args, directory] of [
+    [['mine'], 'mine'],
+    [['--policies', 'mine'], 'mine'],
+    [['--config', 'b.yaml'], 'policies'],
+    [['--config', 'b.yaml', 'mine'], 'mine'],
+  ] as const) {
+    for (const command of ['check', 'test']) {
+      const { code, text } = await run([command, ...args], files, cases, noCatalog, directory);
+      assert.equal(code, 0, text);
+    }
+  }
+  assert.deepEqual(await run(['check', '--config', 'broken.yaml']), { code: 1, text: 'broken.yaml: no' });
+  const empty = await run(['check', 'mine'], [], '', noCatalog, 'mine');
+  assert.equal(empty.code, 1);
+  assert.match(
+    empty.text,
+    /^mine: this directory holds no policy file, which would block everything; put at least one/,
+  );
+});
+
+test('explain: groups and labels are those of the configuration, unless the command line says otherwise', async () => {
+  const on = ['explain', '--config', 'b.yaml', '--catalog', 'f.json', '--connection'];
+  const none: OpenCatalog = async (choice) => ({ ...(await open(choice)), labels: {} });
+  const open = async (choice: CatalogChoice) => {
+    assert.deepEqual(choice, { kind: 'file', path: 'f.json' });
+    return { from: 'f', labels: {}, snapshot: () => '', follow: () => [] };
+  };
+  const line = async (...args: string[]) => (await run([...on, ...args, 'SELECT *'], undefined, '', none)).text;
+  assert.match(await line('shop', '--user', 'alice'), /for alice \(engineering\) on shop \(env=prod, tier=one\)/);
+  assert.match(await line('shop', '--user', 'dana'), /for dana \(dba, engineering\)/);
+  assert.match(
+    await line('shop', '--user', 'dana', '--groups', 'x', '--label', 'env=dev'),
+    /for dana \(x\) on shop \(env=dev, tier=one\)/,
+  );
+  assert.match(await line('shop', '--user', 'mallory', '--groups', ''), /for mallory \(no group\)/);
+  assert.equal(
+    await line('shpo', '--user', 'alcie'),
+    'b.yaml: has no user named "alcie"; did you mean "alice"?\nb.yaml: has no connection named "shpo"; did you mean "shop"?',
+  );
 });
 
 test('test: cases that hold and cases that do not', async () => {
@@ -374,7 +438,7 @@ test('explain: what the catalog tells', async () => {
   ]);
   assert.deepEqual(text.split('\n').slice(0, -3), [
     'block: customers.ssn is masked, and ORDER BY would reveal it: use other columns there, or ask for a policy rule on `probes`',
-    'for alice (no group) on shop (env=prod, tier=two)',
+    'for alice (engineering) on shop (env=prod, tier=two)',
     '',
     'policies',
     '  u: applies, enforce, default: allow',
