@@ -18,6 +18,8 @@ export interface FollowedOutput {
   readonly action: 'pass' | 'mask' | 'scan';
   /** Only with action `mask`. */
   readonly mask: MaskSpec | null;
+  /** What a client sees of a masked value: the mask, or NULL because no text fits the type; `unknown`: one of them. */
+  readonly shown: 'mask' | 'null' | 'unknown';
   readonly rules: readonly RuleId[];
   readonly why: string;
 }

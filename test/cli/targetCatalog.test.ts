@@ -21,12 +21,15 @@ safe_functions: [checks.is_valid]
 rules:
   - { id: ssn, match: { columns: ["*.customers.ssn"] }, action: mask, with: { keep_last: 4 } }
   - { id: email, match: { columns: ["*.customers.email"] }, action: mask, with: redact }
+  - { id: birth, match: { columns: [birth_date, scores, notes] }, action: mask, with: { keep_first: 4 } }
+  - { id: gone, match: { columns: [gone] }, action: mask, with: null }
   - { id: look, match: { probes: ["*.customers.email"], how: equality }, action: allow }
 `;
 
 const schema = `
 CREATE SCHEMA checks;
 CREATE TABLE customers (id int PRIMARY KEY, ssn text, email text, low text GENERATED ALWAYS AS (lower(email)) STORED);
+CREATE TABLE files (birth_date date, scores int[], notes jsonb, gone text);
 CREATE UNIQUE INDEX ON customers (ssn);
 CREATE UNIQUE INDEX ON customers (email);
 CREATE VIEW contacts AS SELECT id, ssn AS number, upper(email) AS mail FROM customers;
@@ -173,6 +176,22 @@ describe('policy explain with a catalog', () => {
     const ssn = 'probes public.customers.ssn in constraint (the unique index customers_ssn_idx), by equality -> block';
     const email = 'probes public.customers.email in constraint (the unique index customers_email_idx) -> block';
     assert.ok(text.includes(ssn) && text.includes(email), text);
+  });
+
+  it('says what the client sees of each type', async () => {
+    const { text } = await run(
+      ...who,
+      ...fromTarget(),
+      'select birth_date, scores, notes, gone, ssn || $1 from files, customers',
+    );
+    for (const [name, fate] of [
+      ['birth_date', 'masked, NULL (its type holds no text for keep_first: 4)'],
+      ['scores', 'masked, NULL (its type holds no text for keep_first: 4)'],
+      ['notes', 'masked, keep_first: 4'],
+      ['gone', 'masked, null'],
+      ['?column?', 'masked, redact, or NULL if its type holds no text'],
+    ])
+      assert.ok(text.includes(`    ${name} -> ${fate} (`), `${name}: ${text}`);
   });
 
   it('that cannot be had', async () => {
