@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import type { CatalogChoice, OpenCatalog, TargetCatalog } from '../policy/followed.ts';
 import type { ReadSetting } from '../policy/setting.ts';
 import { strongerMask } from '../policy/strength.ts';
+import { catalogNames } from '../protocols/postgres/catalogNames.ts';
 import { buildCatalog } from '../protocols/postgres/catalogBuild.ts';
 import { analyze } from '../protocols/postgres/facts.ts';
 import { followStatements } from '../protocols/postgres/lineageExplain.ts';
@@ -60,7 +61,7 @@ async function fromTarget(
 }
 
 function targetCatalog(snapshot: CatalogSnapshot, from: string): TargetCatalog | Faults {
-  const { rows, labels, role } = snapshot;
+  const { connection, rows, labels, role } = snapshot;
   const catalog = buildCatalog(rows, (sql) => {
     const parsed = parseSql(sql);
     return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
@@ -69,6 +70,7 @@ function targetCatalog(snapshot: CatalogSnapshot, from: string): TargetCatalog |
   return {
     from,
     labels,
+    names: () => ({ connection, labels, ...catalogNames(catalog) }),
     snapshot: () => writeSnapshot(snapshot),
     follow: (text, masks, searchPath) => {
       const analysis = analyze(text);

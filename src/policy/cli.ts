@@ -48,7 +48,7 @@ export async function policyCommand(args: readonly string[], deps: PolicyCommand
   if ('faults' in loaded) return reportFaults(deps, loaded.faults, asked.json);
   switch (asked.command) {
     case 'check':
-      return checkCommand(deps, loaded.policies, asked);
+      return checkCommand(deps, loaded.policies, asked, setting);
     case 'test':
       return testCommand(deps, loaded.policies, directory, asked.json);
     case 'explain':
@@ -56,12 +56,15 @@ export async function policyCommand(args: readonly string[], deps: PolicyCommand
   }
 }
 
-function checkCommand(
+async function checkCommand(
   deps: PolicyCommandDeps,
   policies: readonly Policy[],
-  { json }: Extract<PolicyArguments, { command: 'check' }>,
-): number {
-  const findings = checkPolicies(policies);
+  { json, choice }: Extract<PolicyArguments, { command: 'check' }>,
+  setting: Setting | null,
+): Promise<number> {
+  const catalog = choice === null ? null : await deps.openCatalog(choice);
+  if (catalog !== null && 'faults' in catalog) return reportSentences(deps, catalog.faults, json);
+  const findings = checkPolicies(policies, { setting, catalog: catalog?.names() ?? null });
   deps.out(json ? JSON.stringify({ faults: [], findings }, null, 2) : findingsText(policies, findings));
   return findings.length === 0 ? 0 : 1;
 }

@@ -1,4 +1,5 @@
 /** What statements do with columns, as the catalog of a target tells it: handed to `policy explain` by whoever knows one. */
+import type { CatalogNames } from './catalogNames.ts';
 import type { ColumnName, MaskedUse, MaskRules, MaskSpec, RuleId } from '../facts.ts';
 
 /** A stored column that an output depends on. */
@@ -44,6 +45,7 @@ export interface TargetCatalog {
   readonly from: string;
   /** Of the connection in the configuration. */
   readonly labels: Readonly<Record<string, string>>;
+  names(): CatalogNames;
   /** Names and definitions without any data, as one text. */
   snapshot(): string;
   /** Statements of a text that can be analysed, in their order. `searchPath`: the setting as a session would have it. */

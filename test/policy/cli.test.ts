@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Statement } from '../../src/facts.ts';
 import type { Analyze } from '../../src/policy/cases.ts';
+import type { CatalogNames } from '../../src/policy/catalogNames.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
 import type { CatalogChoice, FollowedStatement, OpenCatalog } from '../../src/policy/followed.ts';
 import type { Setting } from '../../src/policy/setting.ts';
@@ -43,6 +44,21 @@ const setting: Omit<Setting, 'file'> = {
     { name: 'dana', groups: ['dba', 'engineering'] },
   ],
   connections: [{ name: 'shop', protocol: 'postgres', labels: { env: 'prod', tier: 'one' } }],
+};
+
+const names: CatalogNames = {
+  connection: 'shop',
+  labels: { env: 'prod' },
+  columns: [
+    ['public', 'customers', 'ssn'],
+    ['public', 'customers', 'email'],
+    ['public', 'orders', 'id'],
+  ],
+  objects: [
+    ['public', 'customers'],
+    ['public', 'orders'],
+  ],
+  functions: [['pg_catalog', 'pg_read_file']],
 };
 
 const noCatalog: OpenCatalog = async () => ({ faults: ['there is no catalog'] });
@@ -148,7 +164,7 @@ test('explain: groups and labels are those of the configuration, unless the comm
   const none: OpenCatalog = async (choice) => ({ ...(await open(choice)), labels: {} });
   const open = async (choice: CatalogChoice) => {
     assert.deepEqual(choice, { kind: 'file', path: 'f.json' });
-    return { from: 'f', labels: {}, snapshot: () => '', follow: () => [] };
+    return { from: 'f', labels: {}, names: () => names, snapshot: () => '', follow: () => [] };
   };
   const line = async (...args: string[]) => (await run([...on, ...args, 'SELECT *'], undefined, '', none)).text;
   assert.match(await line('shop', '--user', 'alice'), /for alice \(engineering\) on shop \(env=prod, tier=one\)/);
@@ -162,6 +178,66 @@ test('explain: groups and labels are those of the configuration, unless the comm
     await line('shpo', '--user', 'alcie'),
     'b.yaml: has no user named "alcie"; did you mean "alice"?\nb.yaml: has no connection named "shpo"; did you mean "shop"?',
   );
+});
+
+const mistaken = `
+name: m
+default: allow
+applies_to: { connections: [shpo, "s*"], labels: { evn: prod }, not_groups: [dab] }
+safe_functions: [pg_raed_file]
+rules:
+  - { id: ssn, match: { columns: ["*.costumers.ssn", "public.customers.snn", customers.ssn] }, action: mask, with: redact }
+  - { id: look, match: { probes: ["costumers.*"] }, action: allow }
+  - { id: call, match: { functions: [nosuch_fn, "pg_read_*"] }, action: block }
+  - { id: read, match: { objects: [oders] }, action: approve, approvers: { groups: [enginering] } }
+  - { id: new, match: { objects: [later], access: [define] }, action: block }
+  - { id: who, match: { objects: [orders] }, action: block, applies_to: { groups: ["engin[e]*"], users: [alcie] } }
+  - { id: there, match: { columns: [nowhere] }, action: mask, with: redact, applies_to: { connections: [else] } }
+`;
+
+test('check: names that no configuration and no catalog knows', async () => {
+  const files = [{ name: 'm.yaml', text: mistaken.replace('shpo, ', '').replace('labels: { evn: prod }, ', '') }];
+  const check = async (args: string[], from = files): Promise<string[]> => {
+    const { code, text } = await run(['check', ...args], from, '', catalogOf([]));
+    assert.equal(code, 1);
+    return text.split('\n').flatMap((line) => /(?:unknown|wildcard): (.*)/.exec(line)?.[1] ?? []);
+  };
+  const wildcard = 'm/who: "engin[e]*" has "[", which is no wildcard: only * is (any run of characters)';
+  assert.deepEqual(await check([]), [wildcard]);
+  assert.deepEqual(await check(['--catalog', 'f.json']), [
+    wildcard,
+    'm: the catalog of shop has no function "pg_catalog.pg_raed_file"; did you mean "pg_catalog.pg_read_file"?',
+    'm/ssn: the catalog of shop has no column "*.costumers.ssn", so it masks nothing; did you mean "customers.ssn"?',
+    'm/ssn: the catalog of shop has no column "public.customers.snn", so it masks nothing; did you mean "public.customers.ssn"?',
+    'm/look: the catalog of shop has no column "costumers.*"; did you mean "customers.*"?',
+    'm/call: the catalog of shop has no function "nosuch_fn"',
+    'm/read: the catalog of shop has no table or other object "oders"; did you mean "orders"?',
+  ]);
+  assert.deepEqual(await check(['--config', 'b.yaml'], [{ name: 'm.yaml', text: mistaken }]), [
+    'm: b.yaml has no connection "shpo"; did you mean "shop"?',
+    'm: b.yaml has no user in a group "dab"; did you mean "dba"?',
+    'm: b.yaml has no connection with a label "evn"; did you mean "env"?',
+    wildcard,
+    'm/who: b.yaml has no user "alcie"; did you mean "alice"?',
+    'm/who: b.yaml has no user in a group "engin[e]*"',
+    'm/there: b.yaml has no connection "else"',
+    'm/read: b.yaml has no user in a group "enginering"; did you mean "engineering"?',
+  ]);
+});
+
+test('check: characters that are no wildcards', async () => {
+  const text = (pattern: string) =>
+    `name: q\ndefault: allow\nrules: [{ id: r, match: { columns: ['${pattern}'] }, action: mask, with: redact }]`;
+  for (const pattern of ['customers[0-9].ssn', 'custom?rs.ssn', 'customers_{a,b}.ssn', 'cust%.ssn']) {
+    const { code, text: found } = await run(['check'], [{ name: 'q.yaml', text: text(pattern) }]);
+    assert.equal(code, 1, pattern);
+    assert.match(
+      found,
+      /wildcard: q\/r: .* is no wildcard: only \* is \(any run of characters\); put the name in double/,
+    );
+  }
+  for (const pattern of ['"customers[0-9]".ssn', 'cust*.ssn', '*'])
+    assert.equal((await run(['check'], [{ name: 'q.yaml', text: text(pattern) }])).code, 0, pattern);
 });
 
 test('test: cases that hold and cases that do not', async () => {
@@ -422,6 +498,7 @@ function catalogOf(statements: readonly FollowedStatement[], asked: unknown[] = 
     return {
       from: 'shop',
       labels: { env: 'prod', tier: 'one' },
+      names: () => names,
       snapshot: () => 'snapshot',
       follow: (text, masks, searchPath) => {
         asked.push([text, masks.columns.map(({ column }) => column), searchPath]);
