@@ -115,7 +115,7 @@ async function main(): Promise<void> {
     return;
   }
   if ('wrong' in options) {
-    process.stderr.write(`${options.wrong}\n\n${help}`);
+    process.stderr.write(`loadtest: ${options.wrong} (--help tells more)\n`);
     process.exitCode = 2;
     return;
   }

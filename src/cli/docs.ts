@@ -3,9 +3,17 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { configReference } from '../config/reference.ts';
 import { policyReference } from '../policy/reference.ts';
 import { metricsReference } from '../telemetry/reference.ts';
+import { readOptions } from './usage.ts';
+
+const help = `usage: docs [--check]
+
+Writes the generated reference: docs/*.md and the schemas of blastgate.yaml and of policy files.
+  --check   changes nothing and names what is stale; exit code 1 if anything is`;
 
 export async function writeReference(args: readonly string[]): Promise<number> {
-  const check = args.includes('--check');
+  const options = readOptions('docs', help, args, { check: { type: 'boolean' } });
+  if (typeof options === 'number') return options;
+  const check = options['check'] === true;
   let stale = 0;
   for (const { path, text } of [...configReference(), ...policyReference(), metricsReference()]) {
     const file = new URL(`../../${path}`, import.meta.url);
