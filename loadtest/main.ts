@@ -18,6 +18,7 @@ import { htmlReport } from './plot.ts';
 import { budgetTable, drawTable, jsonOf, tablesOf } from './report.ts';
 import { metricsOf, routeNames } from './results.ts';
 import type { Results } from './results.ts';
+import { ratePerSecond } from './scenarios.ts';
 import { runSuite } from './suite.ts';
 
 const began = performance.now();
@@ -37,8 +38,7 @@ async function loadtest(options: Options, cleanup: Cleanup): Promise<number> {
       budgets.filter(({ metric }) => metric.startsWith('latency.')),
       ownMetrics(latency),
     );
-    const title = `At ${options.own.ratePerSecond}/s: latency from the intended send time, µs`;
-    return publish(options, { ...nothing, latency }, verdicts, faults, [title]);
+    return publish(options, { ...nothing, latency }, verdicts, faults, []);
   }
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...compileCache() };
   const { results, faults, missing } = await runSuite({ quick: options.quick, only: options.only, env, cleanup, say });
@@ -63,8 +63,13 @@ async function publish(
   faults: readonly string[],
   notes: readonly string[],
 ): Promise<number> {
-  const tables = [...tablesOf(results), budgetTable(verdicts)];
-  process.stdout.write(`\n${tables.map(drawTable).join('\n\n')}\n\n`);
+  const found = tablesOf(results, options.own?.ratePerSecond ?? ratePerSecond);
+  // Where all failed there is nothing to hold to budgets, and the cause is what matters.
+  const failed = found.length === 0 && faults.length > 0;
+  const tables = failed ? [] : [...found, budgetTable(verdicts)];
+  process.stdout.write('\n');
+  for (const fault of faults) process.stdout.write(`failed: ${fault}\n`);
+  process.stdout.write(`${faults.length > 0 ? '\n' : ''}${tables.map((table) => `${drawTable(table)}\n\n`).join('')}`);
   const machine = `${cpus().length} processors (${cpus()[0]?.model.trim() ?? 'unknown'}), ${platform()} ${release()}, Node ${process.version}`;
   const environment = { machine, quick: options.quick, seconds: (performance.now() - began) / 1000, notes };
   if (options.json !== null) {
@@ -76,8 +81,9 @@ async function publish(
     htmlReport('blastgate load test', [machine, ...notes, ...faults], tables, curvesOf(results.latency ?? [])),
   );
   process.stdout.write(`Tables and latency plot: ${html}\n`);
-  for (const line of [...notes, ...faults]) process.stdout.write(`${line}\n`);
-  for (const verdict of verdicts) if (verdict.state !== 'met') process.stdout.write(`${sentence(verdict)}\n`);
+  for (const line of notes) process.stdout.write(`${line}\n`);
+  for (const verdict of verdicts)
+    if (verdict.state !== 'met' && !failed) process.stdout.write(`${sentence(verdict)}\n`);
   const exceeded = verdicts.filter(({ state }) => state === 'exceeded').length;
   const unmeasured = verdicts.filter(({ state }) => state === 'not measured').length;
   const counts = `${verdicts.length - exceeded - unmeasured} budgets met, ${exceeded} exceeded, ${unmeasured} not measured`;
@@ -109,7 +115,7 @@ async function main(): Promise<void> {
     return;
   }
   if ('wrong' in options) {
-    process.stderr.write(`${options.wrong}\n\n${help}`);
+    process.stderr.write(`loadtest: ${options.wrong} (--help tells more)\n`);
     process.exitCode = 2;
     return;
   }

@@ -27,7 +27,8 @@ export function cell(value: number | null | undefined): string {
   return value === null || value === undefined || !Number.isFinite(value) ? '-' : rounded(value);
 }
 
-export function tablesOf(results: Results): readonly Table[] {
+/** Of what was measured. @param latencyRate requests a second at which latency was measured. */
+export function tablesOf(results: Results, latencyRate: number): readonly Table[] {
   const { oltp, latency, bulk, value, idle, tenGb } = results;
   const tables: Table[] = [];
   const perRoute = (
@@ -46,7 +47,8 @@ export function tablesOf(results: Results): readonly Table[] {
     perRoute('Point queries, closed loop, 16 clients', ['per second'], (route) => [transactionsPerSecond(oltp, route)]);
   }
   if (latency !== null) {
-    perRoute('Latency at 2,000/s from the intended send time, µs', ['p50', 'p99', 'p99.9', 'max'], (route) => {
+    const rate = latencyRate.toLocaleString('en');
+    perRoute(`Latency at ${rate}/s from the intended send time, µs`, ['p50', 'p99', 'p99.9', 'max'], (route) => {
       const found = medianLatencies(latency, route);
       return found === null ? [] : [found.p50, found.p99, found.p999, found.max];
     });
@@ -76,7 +78,7 @@ export function tablesOf(results: Results): readonly Table[] {
     ];
     tables.push({ title: '10 GB, masked', header: ['', 'MB/s', 'most MB resident', 'MB grown'], rows });
   }
-  return tables;
+  return tables.filter(({ rows }) => rows.length > 0);
 }
 
 export function budgetTable(verdicts: readonly Verdict[]): Table {

@@ -52,7 +52,8 @@ export interface Bench {
 }
 
 const pointClients = 16;
-const ratePerSecond = 2000;
+/** Requests a second of the latency scenario. */
+export const ratePerSecond = 2000;
 const idleConnections = 1000;
 /** Time for garbage and buffers of what went before to be given back. */
 const settleMs = 1500;

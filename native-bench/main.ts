@@ -26,7 +26,7 @@ function readOptions(args: readonly string[], known: readonly string[]): Options
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
-      options: { quick: { type: 'boolean' }, json: { type: 'string' }, help: { type: 'boolean' } },
+      options: { quick: { type: 'boolean' }, json: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     });
     if (values.help === true) return '';
@@ -47,9 +47,8 @@ async function main(): Promise<void> {
   const known = await benchNames();
   const options = readOptions(process.argv.slice(2), known);
   if (typeof options === 'string') {
-    const help = `${usage} ${known.join(', ')}\n`;
-    if (options === '') process.stdout.write(help);
-    else process.stderr.write(`${options}\n${help}`);
+    if (options === '') process.stdout.write(`${usage} ${known.join(', ')}\n`);
+    else process.stderr.write(`bench: ${options} (--help tells more)\n`);
     process.exitCode = options === '' ? 0 : 2;
     return;
   }

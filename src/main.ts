@@ -13,10 +13,13 @@ setFlagsFromString('--semi-space-growth-factor=1');
 
 const usage = `usage: blastgate <command>
 
-  serve --config FILE    run the gate
-  policy check|test|explain|catalog ...
-  docs                   write the generated reference
-  version
+  serve --config FILE                    run the gate
+  policy check|test|explain|catalog ...  look into policy files
+  scram                                  make a verifier of a password
+  docs                                   write the generated reference
+  version                                the version of this gate
+
+Every command takes --help.
 `;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -34,17 +37,23 @@ async function main(args: readonly string[]): Promise<number> {
       const { writeReference } = await import('./cli/docs.ts');
       return await writeReference(rest);
     }
+    case 'scram': {
+      const { scram } = await import('./cli/scram.ts');
+      return await scram(rest);
+    }
     case 'version': {
-      const { version } = await import('./cli/version.ts');
-      process.stdout.write(`${version()}\n`);
-      return 0;
+      const { printVersion } = await import('./cli/version.ts');
+      return printVersion(rest);
     }
     case 'help':
+    case '-h':
     case '--help':
       process.stdout.write(usage);
       return 0;
     default:
-      process.stderr.write(usage);
+      process.stderr.write(
+        `${command === undefined ? 'a command is missing' : `there is no command '${command}'`} (help lists them)\n`,
+      );
       return 2;
   }
 }

@@ -198,6 +198,8 @@ test('help and unknown commands need nothing installed', async (t) => {
   assert.equal(help.code, 0);
   assert.match(help.out, /\.\/run demo/);
   const unknown = await checkout.run('dance');
-  assert.equal(unknown.code, 1);
-  assert.match(unknown.err, /no command 'dance'/);
+  assert.equal(unknown.code, 2);
+  assert.equal(unknown.err, "run: there is no command 'dance' (./run help lists them)\n");
+  assert.equal((await checkout.run('audit')).code, 2);
+  for (const command of ['version', 'scram']) assert.match(help.out, new RegExp(`\\./run ${command}`));
 });

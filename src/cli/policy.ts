@@ -3,7 +3,7 @@ import { policyCommand } from '../policy/cli.ts';
 import { readPolicyFiles } from '../policy/load.ts';
 import { analyze } from '../protocols/postgres/facts.ts';
 import { loadParser } from '../protocols/postgres/parse.ts';
-import { catalogOpener } from './targetCatalog.ts';
+import { catalogOpener, readSetting } from './targetCatalog.ts';
 
 export async function policy(
   args: readonly string[],
@@ -13,7 +13,9 @@ export async function policy(
   return await policyCommand([...args], {
     analyze,
     readFiles: readPolicyFiles,
+    readSetting,
     openCatalog: catalogOpener(env),
     out: (text) => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`),
+    err: (text) => void process.stderr.write(`${text}\n`),
   });
 }

@@ -1,21 +1,26 @@
 /** `serve`: runs the gate until it is told to stop. */
-import { parseArgs } from 'node:util';
 import { formatFault } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
 import { openGateway, StartFailure } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { openLog } from '../telemetry/log.ts';
+import { readOptions, wrongUsage } from './usage.ts';
+
+const help = `usage: serve --config FILE
+
+Runs the gate until SIGTERM or SIGINT, which drain it; a second signal ends it at once.
+FILE is described in docs/configuration.md; docs/blastgate.example.yaml is one to start from.
+Exit code: 0 ended as told, 1 the configuration, the policies or the system forbid a start, 2 wrong usage.`;
 
 export async function serve(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   untilToldToStop: () => Promise<void>,
 ): Promise<number> {
-  const path = configPath(args);
-  if (path === null) {
-    process.stderr.write('usage: serve --config FILE\n');
-    return 2;
-  }
+  const options = readOptions('serve', help, args, { config: { type: 'string' } });
+  if (typeof options === 'number') return options;
+  const path = options['config'];
+  if (typeof path !== 'string') return wrongUsage('serve', '--config FILE is missing');
   const loaded = await loadConfig(path, { env });
   if ('faults' in loaded) {
     for (const fault of loaded.faults) process.stderr.write(`${formatFault(fault)}\n`);
@@ -34,15 +39,6 @@ export async function serve(
   await untilToldToStop();
   await gateway.stop();
   return 0;
-}
-
-function configPath(args: readonly string[]): string | null {
-  try {
-    const { values } = parseArgs({ args: [...args], options: { config: { type: 'string' } } });
-    return values.config ?? null;
-  } catch {
-    return null;
-  }
 }
 
 /** What the operating system refused (an address in use, a directory without permission), in one line. */

@@ -3,13 +3,23 @@ import { readFile } from 'node:fs/promises';
 import { formatFault } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
 import type { CatalogChoice, OpenCatalog, TargetCatalog } from '../policy/followed.ts';
+import type { ReadSetting } from '../policy/setting.ts';
 import { strongerMask } from '../policy/strength.ts';
+import { catalogNames } from '../protocols/postgres/catalogNames.ts';
 import { buildCatalog } from '../protocols/postgres/catalogBuild.ts';
 import { analyze } from '../protocols/postgres/facts.ts';
 import { followStatements } from '../protocols/postgres/lineageExplain.ts';
 import { parseSql } from '../protocols/postgres/parse.ts';
 import { readSnapshot, writeSnapshot } from './catalogSnapshot.ts';
 import type { CatalogSnapshot } from './catalogSnapshot.ts';
+
+/** What a configuration says without any of its secrets. */
+export const readSetting: ReadSetting = async (path) => {
+  const loaded = await loadConfig(path, { env: {}, needs: { connection: null } });
+  if ('faults' in loaded) return { faults: loaded.faults.map(formatFault) };
+  const { policies, identity, connections } = loaded.config;
+  return { file: path, policies, users: identity.users, connections };
+};
 
 type Faults = { readonly faults: readonly string[] };
 
@@ -40,7 +50,7 @@ async function fromTarget(
   { config: path, connection }: Extract<CatalogChoice, { kind: 'target' }>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<CatalogSnapshot | Faults> {
-  const loaded = await loadConfig(path, { env });
+  const loaded = await loadConfig(path, { env, needs: { connection } });
   if ('faults' in loaded) return { faults: loaded.faults.map(formatFault) };
   // The gate is large, and all other commands do without it.
   const { readCatalog } = await import('../gateway/readCatalog.ts');
@@ -51,7 +61,7 @@ async function fromTarget(
 }
 
 function targetCatalog(snapshot: CatalogSnapshot, from: string): TargetCatalog | Faults {
-  const { rows, labels, role } = snapshot;
+  const { connection, rows, labels, role } = snapshot;
   const catalog = buildCatalog(rows, (sql) => {
     const parsed = parseSql(sql);
     return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
@@ -60,6 +70,7 @@ function targetCatalog(snapshot: CatalogSnapshot, from: string): TargetCatalog |
   return {
     from,
     labels,
+    names: () => ({ connection, labels, ...catalogNames(catalog) }),
     snapshot: () => writeSnapshot(snapshot),
     follow: (text, masks, searchPath) => {
       const analysis = analyze(text);

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 
 import { readDocument } from '../yaml/document.ts';
 import type { FileFault, KeyPath, YamlDocument, YamlOptions } from '../yaml/document.ts';
-import { faultAt, issueFaults } from '../yaml/faults.ts';
+import { faultAt, issueFaults, wholeFault } from '../yaml/faults.ts';
 import { checkDocument, itemPaths, warnings } from './checks.ts';
 import { completeConfig } from './complete.ts';
 import type { Config } from './config.ts';
@@ -19,7 +19,12 @@ export type ConfigResult =
 export interface LoadDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly files?: ConfigFiles;
+  /** What the file names is looked for as far as it is needed. Default: all of it. */
+  readonly needs?: Needs;
 }
+
+/** `connection`: what it takes to reach that target; null: nothing outside the file. */
+export type Needs = 'everything' | { readonly connection: string | null };
 
 export interface ConfigFiles {
   readFile(path: string): Promise<string>;
@@ -43,11 +48,11 @@ export async function loadConfig(path: string, deps: LoadDeps): Promise<ConfigRe
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
     const message = `the configuration cannot be read (${reason}); check the path and its permissions`;
-    return { faults: [{ file: path, line: 1, column: 1, path: '', message }] };
+    return { faults: [wholeFault(path, message)] };
   }
   const document = readDocument(text, path, yamlOptions);
   const result = validate(document);
-  const world = await checkWorld(document, files, deps.env);
+  const world = await checkWorld(document, files, deps.env, deps.needs ?? 'everything');
   const faults = [...('faults' in result ? result.faults : []), ...world.faults].sort(byPlace);
   if ('faults' in result || faults.length > 0) return { faults };
   return { config: result.config, warnings: [...result.warnings, ...world.warnings] };
@@ -79,27 +84,49 @@ async function checkWorld(
   document: YamlDocument,
   files: ConfigFiles,
   env: LoadDeps['env'],
+  needs: Needs,
 ): Promise<{ faults: FileFault[]; warnings: string[] }> {
   const faults: FileFault[] = [];
   const notes: string[] = [];
   const directory = dirname(resolve(document.file));
-  for (const mention of mentions(document)) {
+  for (const mention of needs === 'everything' ? mentions(document) : mentionsOf(document, needs.connection)) {
     const value = document.valueAt(mention.path);
     if (typeof value !== 'string' || value === '') continue;
     if (mention.kind === 'env') {
       if (env[value] === undefined || env[value] === '')
-        faults.push(faultAt(document, mention.path, 'this environment variable is not set, or is empty'));
+        faults.push(
+          faultAt(document, mention.path, `the environment variable ${value} is not set, or is empty; set it`),
+        );
       continue;
     }
     const found = await files.stat(resolve(directory, value));
     if (found?.kind !== mention.kind) {
-      const what = found === null ? 'does not exist or cannot be reached' : 'is something else';
-      faults.push(faultAt(document, mention.path, `this ${mention.kind} ${what}: ${resolve(directory, value)}`));
+      faults.push(
+        faultAt(document, mention.path, notFound(mention.kind, found?.kind ?? null, resolve(directory, value))),
+      );
     } else if (mention.private && (found.mode & 0o007) !== 0) {
       notes.push(`${resolve(directory, value)} can be read or changed by every user of this machine (chmod o= it)`);
     }
   }
   return { faults, warnings: notes };
+}
+
+function notFound(wanted: 'file' | 'directory', found: 'file' | 'directory' | 'other' | null, path: string): string {
+  if (found === null) return `this ${wanted} does not exist or cannot be reached: ${path}`;
+  const is = found === 'other' ? 'neither a file nor a directory' : `a ${found}`;
+  return `a ${wanted} is wanted here, and this is ${is}: ${path}`;
+}
+
+/** What reaching the target of one connection takes. */
+function mentionsOf(document: YamlDocument, connection: string | null): Mention[] {
+  const found = itemPaths(document, ['connections']).find((item) => document.valueAt([...item, 'name']) === connection);
+  if (connection === null || found === undefined) return [];
+  const secret = [...found, 'credential', 'password'];
+  return [
+    { path: [...secret, 'env'], kind: 'env', private: false },
+    { path: [...secret, 'file'], kind: 'file', private: true },
+    { path: [...found, 'target', 'ca'], kind: 'file', private: false },
+  ];
 }
 
 function mentions(document: YamlDocument): Mention[] {

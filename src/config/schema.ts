@@ -78,7 +78,9 @@ const scramVerifier = z.strictObject({
     .regex(/^SCRAM-SHA-256\$[1-9]\d{0,8}:[A-Za-z0-9+/]+={0,2}\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$/, {
       error: 'must look like SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey, as in pg_authid.rolpassword',
     })
-    .describe('A verifier as PostgreSQL stores it (pg_authid.rolpassword); the password itself is then nowhere.'),
+    .describe(
+      'A verifier as `./run scram` makes it of a password and PostgreSQL stores it (pg_authid.rolpassword); the password itself is then nowhere.',
+    ),
 });
 
 const proof = z

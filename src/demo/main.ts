@@ -157,7 +157,9 @@ async function main(): Promise<void> {
   enableCompileCache();
   const options = readOptions(process.argv.slice(2));
   if (typeof options === 'string') {
-    process[options === '' ? 'stdout' : 'stderr'].write(options === '' ? help : `${options}\n\n${help}`);
+    process[options === '' ? 'stdout' : 'stderr'].write(
+      options === '' ? help : `demo: ${options} (--help tells more)\n`,
+    );
     process.exitCode = options === '' ? 0 : 2;
     return;
   }

@@ -43,6 +43,7 @@ import { heavyModules } from './heavyModules.ts';
 import { Listener } from './listener.ts';
 import { GateMasker } from './masker.ts';
 import { Timers } from './timers.ts';
+import { UnmatchedMasks } from './unmatchedMasks.ts';
 import { YoungSpace } from './youngSpace.ts';
 
 export interface Gateway {
@@ -96,6 +97,9 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     onEvent: (event) => logLane(event, log),
   });
   const state: State = { policies: policies.set, draining: false };
+  const unmatched = new UnmatchedMasks(policies.set, log, (error) =>
+    log.error({ bug: reportBug(error) }, 'looking for mask rules without a column failed by a bug'),
+  );
   const masker = new GateMasker({
     slab,
     lanes,
@@ -117,6 +121,7 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
     targets,
     state,
     timers,
+    unmatched,
   });
   connectMetrics(metrics, slab, lanes, audit, policies.set.version);
   const { postgres } = config.listen;
@@ -136,7 +141,7 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
   });
   const address = await listener.listen();
   const pulse = startPulse(listener, metrics);
-  const watch = watchForChanges(config, policies.digest, state, metrics, log);
+  const watch = watchForChanges(config, policies.digest, state, unmatched, metrics, log);
   const control = await openControlPort(config, state, audit, metrics, log);
   log.info({ host: address.host, port: address.port, control: control?.port ?? null }, 'accepting');
   return {
@@ -253,6 +258,7 @@ interface Parts {
   readonly targets: ReadonlyMap<string, OpenTarget>;
   readonly state: State;
   readonly timers: Timers;
+  readonly unmatched: UnmatchedMasks;
 }
 
 function composeServices(parts: Parts): Services {
@@ -312,6 +318,8 @@ function composeServices(parts: Parts): Services {
         connection: identity === null ? null : connection,
       });
     },
+    catalogRead: (connection, columns) =>
+      parts.unmatched.catalogRead({ connection, labels: targets.get(connection)?.target.info.labels ?? {}, columns }),
     every: (ms, task) => parts.timers.every(ms, task),
     nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
     random: (count) => new Uint8Array(randomBytes(count)),
@@ -338,7 +346,14 @@ function startPulse(listener: Listener, metrics: Metrics): NodeJS.Timeout {
   return setInterval(beat, pulseMs).unref();
 }
 
-function watchForChanges(config: Config, digest: string, state: State, metrics: Metrics, log: Log): PolicyWatch {
+function watchForChanges(
+  config: Config,
+  digest: string,
+  state: State,
+  unmatched: UnmatchedMasks,
+  metrics: Metrics,
+  log: Log,
+): PolicyWatch {
   return watchPolicies(
     config.policies,
     (change) => {
@@ -351,6 +366,7 @@ function watchForChanges(config: Config, digest: string, state: State, metrics: 
       metrics.gate.policyReloads++;
       metrics.gate.policyVersion = change.set.version;
       log.info({ policies: change.set.policies.length }, 'policies reloaded');
+      unmatched.policiesChanged(change.set);
     },
     { loaded: digest, onBug: (error) => log.error({ bug: reportBug(error) }, 'watching policies failed by a bug') },
   );

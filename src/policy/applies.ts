@@ -9,16 +9,23 @@ import type { AppliesTo } from './types.ts';
  * Names are compared with regard to case: identity providers and configurations treat `DBA` and `dba` as two.
  */
 export function failingKey(appliesTo: AppliesTo, identity: Identity, connection: ConnectionInfo): string | null {
-  if (appliesTo.connections !== null && !anyMatches(appliesTo.connections, connection.name)) return 'connections';
-  for (const [label, pattern] of Object.entries(appliesTo.labels ?? {})) {
-    const held = Object.hasOwn(connection.labels, label) && matchGlob(pattern, connection.labels[label]);
-    if (!held) return `labels.${label}`;
-  }
+  const place = failingPlace(appliesTo, connection);
+  if (place !== null) return place;
   if (appliesTo.users !== null && !anyMatches(appliesTo.users, identity.user)) return 'users';
   if (appliesTo.notUsers !== null && anyMatches(appliesTo.notUsers, identity.user)) return 'not_users';
   const { groups, notGroups } = appliesTo;
   if (groups !== null && !identity.groups.some((group) => anyMatches(groups, group))) return 'groups';
   if (notGroups !== null && identity.groups.some((group) => anyMatches(notGroups, group))) return 'not_groups';
+  return null;
+}
+
+/** The same of the keys about the connection alone. */
+export function failingPlace(appliesTo: AppliesTo, connection: Pick<ConnectionInfo, 'name' | 'labels'>): string | null {
+  if (appliesTo.connections !== null && !anyMatches(appliesTo.connections, connection.name)) return 'connections';
+  for (const [label, pattern] of Object.entries(appliesTo.labels ?? {})) {
+    const held = Object.hasOwn(connection.labels, label) && matchGlob(pattern, connection.labels[label]);
+    if (!held) return `labels.${label}`;
+  }
   return null;
 }
 

@@ -3,6 +3,8 @@
  * contradict. Each finding is certain; what cannot be proven is not reported.
  */
 import type { Position } from '../yaml/document.ts';
+import { checkNames } from './checkNames.ts';
+import type { KnownNames } from './checkNames.ts';
 import { globCovers } from './pattern.ts';
 import { patternParts } from './rules.ts';
 import { compareStrength, formatMask, sameMask, strongerMask } from './strength.ts';
@@ -11,7 +13,7 @@ import type { AppliesTo, Policy, Rule } from './types.ts';
 import { expandKinds, kindsWithoutQuery } from './vocabulary.ts';
 
 export interface Finding extends Position {
-  readonly kind: 'never' | 'duplicate' | 'contradiction' | 'shadowed' | 'no-default' | 'case';
+  readonly kind: 'never' | 'duplicate' | 'contradiction' | 'shadowed' | 'no-default' | 'case' | 'wildcard' | 'unknown';
   /** `policy/rule`, or the policy's name. */
   readonly subject: string;
   readonly message: string;
@@ -24,7 +26,7 @@ interface Placed {
   readonly applies: readonly AppliesTo[];
 }
 
-export function checkPolicies(policies: readonly Policy[]): Finding[] {
+export function checkPolicies(policies: readonly Policy[], known: KnownNames): Finding[] {
   const placed = policies.flatMap((policy) =>
     policy.rules.map((rule): Placed => ({ policy, rule, applies: [policy.appliesTo, rule.appliesTo] })),
   );
@@ -35,6 +37,7 @@ export function checkPolicies(policies: readonly Policy[]): Finding[] {
   }
   for (const policy of policies) findings.push(...checkSafeFunctions(policy));
   for (const entry of placed) findings.push(...checkAlone(entry), ...checkMasked(entry, placed));
+  findings.push(...checkNames(policies, known));
   for (const [index, entry] of placed.entries()) findings.push(...checkPairs(entry, index, placed));
   if (policies.every((policy) => policy.default === null || policy.mode === 'observe') && policies.length > 0) {
     const message = 'no enforced policy has a `default`, so everything that no rule allows is blocked';

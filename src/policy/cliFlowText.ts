@@ -1,5 +1,5 @@
 /** What `run policy explain` prints of the lineage of a statement. Pure. */
-import type { ColumnName } from '../facts.ts';
+import type { ColumnName, MaskSpec } from '../facts.ts';
 import type { ExplainedFlow, JudgedUse } from './explainFlow.ts';
 import type { FollowedColumn, FollowedOutput } from './followed.ts';
 import { formatMask } from './strength.ts';
@@ -22,16 +22,24 @@ function outputLines(output: FollowedOutput): string[] {
   return [`  ${name} -> ${fateText(output)}: ${output.why}`, `    ${originText(output)}`];
 }
 
-function fateText({ action, mask, rules }: FollowedOutput): string {
+function fateText({ action, mask, shown, rules }: FollowedOutput): string {
   const by = rules.length === 0 ? '' : ` (${rules.join(', ')})`;
   switch (action) {
     case 'mask':
-      return `masked${mask === null ? '' : `, ${formatMask(mask)}`}${by}`;
+      return `masked${mask === null ? '' : `, ${maskText(mask, shown)}`}${by}`;
     case 'scan':
       return `shown but for what detectors find${by}`;
     case 'pass':
       return 'shown';
   }
+}
+
+function maskText(mask: MaskSpec, shown: FollowedOutput['shown']): string {
+  const given = formatMask(mask);
+  if (mask.kind === 'null' || shown === 'mask') return given;
+  return shown === 'null'
+    ? `NULL (its type holds no text for ${given})`
+    : `${given}, or NULL if its type holds no text`;
 }
 
 function originText({ how, sources }: FollowedOutput): string {

@@ -1,4 +1,5 @@
 /** What statements do with columns, as the catalog of a target tells it: handed to `policy explain` by whoever knows one. */
+import type { CatalogNames } from './catalogNames.ts';
 import type { ColumnName, MaskedUse, MaskRules, MaskSpec, RuleId } from '../facts.ts';
 
 /** A stored column that an output depends on. */
@@ -18,6 +19,8 @@ export interface FollowedOutput {
   readonly action: 'pass' | 'mask' | 'scan';
   /** Only with action `mask`. */
   readonly mask: MaskSpec | null;
+  /** What a client sees of a masked value: the mask, or NULL because no text fits the type; `unknown`: one of them. */
+  readonly shown: 'mask' | 'null' | 'unknown';
   readonly rules: readonly RuleId[];
   readonly why: string;
 }
@@ -42,6 +45,7 @@ export interface TargetCatalog {
   readonly from: string;
   /** Of the connection in the configuration. */
   readonly labels: Readonly<Record<string, string>>;
+  names(): CatalogNames;
   /** Names and definitions without any data, as one text. */
   snapshot(): string;
   /** Statements of a text that can be analysed, in their order. `searchPath`: the setting as a session would have it. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FileFault } from '../yaml/document.ts';
+import { wholeFault } from '../yaml/faults.ts';
 import { compilePolicies } from './compile.ts';
 import type { PolicySet } from './compile.ts';
 import { parsePolicies } from './parse.ts';
@@ -20,13 +21,13 @@ export type ReadFiles = { readonly files: PolicyFile[] } | { readonly faults: Fi
 
 /** All policies of `directory`, compiled, or every fault of every file. */
 export async function loadPolicies(directory: string): Promise<LoadedPolicies> {
-  return compileFiles(await readPolicyFiles(directory, 'policies'));
+  return compileFiles(await readPolicyFiles(directory, 'policies'), directory);
 }
 
 /** The same from files that were read already. */
-export function compileFiles(read: ReadFiles): LoadedPolicies {
+export function compileFiles(read: ReadFiles, directory: string): LoadedPolicies {
   const digest = digestOf(read);
-  const parsed = 'faults' in read ? read : parsePolicies(read.files);
+  const parsed = 'faults' in read ? read : parsePolicies(read.files, directory);
   return 'faults' in parsed ? { faults: parsed.faults, digest } : { set: compilePolicies(parsed.policies), digest };
 }
 
@@ -44,7 +45,7 @@ export async function readPolicyFiles(directory: string, what: 'policies' | 'cas
   try {
     names = await readdir(directory);
   } catch (error) {
-    return { faults: [fileFault(directory, error)] };
+    return { faults: [wholeFault(directory, directoryFaults[codeOf(error)] ?? unreadable(error))] };
   }
   const wanted = names.filter((name) => isWanted(name, what)).sort();
   if (wanted.length > filesMax) return { faults: [fileFault(directory, new Error(`more than ${filesMax} files`))] };
@@ -71,6 +72,18 @@ function isWanted(name: string, what: 'policies' | 'cases'): boolean {
 }
 
 function fileFault(file: string, error: unknown): FileFault {
-  const message = error instanceof Error ? error.message : String(error);
-  return { file, line: 1, column: 1, path: '', message: `cannot be read: ${message}` };
+  return wholeFault(file, unreadable(error));
+}
+
+const directoryFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such directory; give that of the policy files',
+  ENOTDIR: 'this is a file, and the directory that holds the policy files is wanted',
+};
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function unreadable(error: unknown): string {
+  return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
 }

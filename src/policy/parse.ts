@@ -6,7 +6,7 @@ import type { CustomDetector } from '../facts.ts';
 import { detectorNames } from '../masking/detectorNames.ts';
 import { readDocument } from '../yaml/document.ts';
 import type { FileFault, YamlDocument } from '../yaml/document.ts';
-import { faultAt } from '../yaml/faults.ts';
+import { faultAt, wholeFault } from '../yaml/faults.ts';
 import { policySchema, ruleSchema } from './schema.ts';
 import { checkDetector, checkRule, toAppliesTo, toRule } from './rules.ts';
 import type { Policy, PolicyFile, Rule } from './types.ts';
@@ -14,10 +14,16 @@ import { validate, yamlOptions } from './validate.ts';
 
 export type ParsedPolicies = { readonly policies: readonly Policy[] } | { readonly faults: readonly FileFault[] };
 
-/** One policy per file; an empty list of files is a fault, since it would silently block everyone. */
-export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicies {
+const noPolicies =
+  'this directory holds no policy file, which would block everything; put at least one there (*.yaml or *.yml, not *.test.yaml)';
+
+/**
+ * One policy per file; an empty list of files is a fault, since it would silently block everyone.
+ * @param directory where the files were looked for; only named in faults.
+ */
+export function parsePolicies(files: readonly PolicyFile[], directory = '.'): ParsedPolicies {
   const faults: FileFault[] = [];
-  if (files.length === 0) faults.push({ file: '.', line: 1, column: 1, path: '', message: 'no policy file found' });
+  if (files.length === 0) faults.push(wholeFault(directory, noPolicies));
   const yamls: YamlDocument[] = [];
   for (const file of files) {
     const yaml = readDocument(file.text, file.name, yamlOptions);

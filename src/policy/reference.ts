@@ -213,13 +213,16 @@ elsewhere: \`safe_functions: [count, shop.is_valid_email]\`. Names are compared 
 
 const commands = `## Commands
 
-- \`./run policy check\` reports every fault with file, line and path, and what is valid but surely not meant: rules that can never
-  match, that repeat, shadow or contradict another.
-- \`./run policy test\` runs the cases in \`*.test.yaml\`.
+- \`./run policy check policies\` reports every fault with file, line and path, and what is valid but surely not meant: rules that can
+  never match, that repeat, shadow or contradict another, and characters that look like wildcards and are none. With
+  \`--config blastgate.yaml\` also users, groups, connections and labels that it does not know, with \`--catalog shop.catalog.json\`
+  also patterns that name no table, column or function there, with the nearest name. Prohibitions of functions of an
+  extension that is not installed are among them.
+- \`./run policy test policies\` runs the cases in \`*.test.yaml\`.
 - \`./run policy explain --user alice --groups engineering --connection shop --label env=prod "SELECT ..."\` shows which rules decide
   and why, which columns are masked by which rule, and which rules on \`probes\`, \`copies\` and \`unreadable\` could come in. With the
   catalog of the target it shows what the gate would do: for each result column the columns that it comes from (through views),
-  whether they are passed through or computed with, and why it is shown or masked; which masked columns the statement probes (in
+  whether they are passed through or computed with, why it is shown or masked, and whether the client sees the mask or NULL; which masked columns the statement probes (in
   which clause, by which constraint) or copies, and the rules that judge it.
 - \`./run policy catalog --config blastgate.yaml --connection shop > shop.catalog.json\` writes what explain needs of the target.
 
@@ -229,7 +232,12 @@ views, functions, generated columns, indexes, constraints) and no data. \`--sear
 session has changed before (its role, temporary tables, prepared statements) is not known to explain, nor what the server tells of
 the origin of a result column: where a column \`cannot be known\`, the gate may know better when the statement runs.
 
-All but \`catalog\` take \`--policies DIR\` and \`--json\`.
+All but \`catalog\` take \`--policies DIR\`, \`--json\` and \`--config FILE\`. What the options leave out, the configuration says: the
+directory, the groups of the user, the labels of the connection. Of its secrets only the one of the connection's credential is
+needed, and that only where explain asks the target.
+
+A running gate logs a warning for each mask rule on \`columns\` that names no column of a connection, once after it has first read
+the catalog there and again after a change of the policies.
 
 A file of cases:
 

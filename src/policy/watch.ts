@@ -95,7 +95,7 @@ class DirectoryWatch implements PolicyWatch {
       if (after === before) {
         if (this.#closed) return;
         this.#reported = after;
-        this.#onChange(compileFiles(read));
+        this.#onChange(compileFiles(read, this.#directory));
         return;
       }
       before = after;

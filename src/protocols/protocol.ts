@@ -239,6 +239,8 @@ export interface Services {
   countersFor(connection: string): SessionCounters;
   /** For statements of the gate's own making: catalog reads, and what stands in for a refused statement. */
   readonly gatePermit: Permit;
+  /** The catalog of a connection was read (again). `columns`: schema, table and column of each as last read; dear to make. */
+  catalogRead(connection: string, columns: () => readonly (readonly string[])[]): void;
   /** Calls `task` every `ms` milliseconds until the returned function is called, or the gate stops. Keeps no process alive. */
   every(ms: number, task: () => void): () => void;
   /** Resolves when everybody else has had a turn: for work that is long in all, done piece by piece. */

@@ -56,17 +56,40 @@ const aliasesMax = 100;
 const yamlMessages: Partial<Record<ErrorCode, string>> = {
   BAD_ALIAS: 'an alias (`*name`) has no anchor, or is malformed; quote text that starts with `*`',
   BAD_DQ_ESCAPE: 'unknown escape in a double-quoted text; use single quotes or double the backslash',
-  BAD_INDENT: 'wrong indentation',
+  BAD_INDENT: 'wrong indentation: the keys of one map must start at the same column',
   BAD_SCALAR_START: 'plain text cannot start with this character; quote it',
-  BLOCK_AS_IMPLICIT_KEY: 'a nested map cannot stand on the line of its key',
+  BLOCK_AS_IMPLICIT_KEY:
+    'a nested map cannot stand on the line of its key, nor below its value; is the next line indented too far, or text with `: ` in it not quoted?',
   DUPLICATE_KEY: 'this key stands twice in the same map',
   MISSING_CHAR: 'a character is missing here: a colon, comma, quote or closing bracket',
-  MULTILINE_IMPLICIT_KEY: 'a key must stand on one line; is a colon missing?',
+  MULTILINE_IMPLICIT_KEY:
+    'this is no `key: value`; is the colon missing, the space behind it, or the dash of a list item?',
   MULTIPLE_DOCS: 'only one YAML document is allowed in the file',
   TAB_AS_INDENT: 'tabs cannot indent; use spaces',
   TAG_RESOLVE_FAILED: 'unknown tag (`!name`); quote text that starts with `!`',
   UNEXPECTED_TOKEN: 'unexpected text here; check quotes, brackets and indentation',
 };
+
+/** Where one code of the parser stands for several mistakes: recognised by its message, which is not passed on. */
+const yamlDetails: readonly (readonly [code: ErrorCode, said: RegExp, message: string])[] = [
+  [
+    'MISSING_CHAR',
+    /^Sequence item without -/,
+    'wrong indentation: this line belongs to no item of the list above; start it at the column of the other keys of the item, or with `- `',
+  ],
+  ['MISSING_CHAR', /^Missing closing/, 'the closing quote of a text is missing'],
+  ['MISSING_CHAR', /followed by map values$/, 'this is no `key: value`; is the colon missing?'],
+  [
+    'BAD_INDENT',
+    /^Flow /,
+    'a bracket or brace that was opened above is not closed, or what is inside is not indented further than its key',
+  ],
+];
+
+function yamlMessage({ code, message }: YAMLParseError | YAMLWarning): string {
+  const detail = yamlDetails.find(([ofCode, said]) => ofCode === code && said.test(message));
+  return detail?.[2] ?? yamlMessages[code] ?? `wrong YAML (${code})`;
+}
 
 /** Reads YAML text. `file` is only named in faults. Never throws. */
 export function readDocument(text: string, file: string, options: YamlOptions): YamlDocument {
@@ -93,9 +116,9 @@ function yamlFaults(
   position: (offset: number) => Position,
 ): FileFault[] {
   const faults = new Map<string, FileFault>();
-  for (const { code, pos } of problems) {
-    const at = position(pos[0]);
-    const message = yamlMessages[code] ?? `wrong YAML (${code})`;
+  for (const problem of problems) {
+    const at = position(problem.pos[0]);
+    const message = yamlMessage(problem);
     const key = `${at.line} ${message}`;
     if (!faults.has(key)) faults.set(key, { ...at, path: '', message });
   }

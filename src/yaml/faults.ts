@@ -5,7 +5,14 @@ import type { FileFault, KeyPath, YamlDocument } from './document.ts';
 /** `file:line:column path: message`, which editors and terminals turn into links. */
 export function formatFault(fault: FileFault): string {
   const path = fault.path === '' ? '' : ` ${fault.path}:`;
+  // A line of 0 is that of a directory, or of a file that could not be read: there is no place in it to go to.
+  if (fault.line === 0) return `${fault.file}:${path} ${fault.message}`;
   return `${fault.file}:${fault.line}:${fault.column}${path} ${fault.message}`;
+}
+
+/** A fault of a directory, or of a file that cannot be read. */
+export function wholeFault(file: string, message: string): FileFault {
+  return { file, line: 0, column: 0, path: '', message };
 }
 
 /** Items [n] and keys .k, as in JavaScript. */

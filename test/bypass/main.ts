@@ -13,15 +13,20 @@ import type { CorpusLab } from './corpusLab.ts';
 import { formatGenerated, runGenerated } from './generator.ts';
 import { bypassUsage, readBypassOptions } from './options.ts';
 import type { BypassOptions } from './options.ts';
+import { nearest } from '../../src/yaml/nearest.ts';
 import { formatScore, isClean, readResidual, scoreOf } from './score.ts';
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+function wrongUsage(problem: string): void {
+  process.stderr.write(`bypass: ${problem} (--help tells more)\n`);
+  process.exitCode = 2;
+}
+
 async function runCorpus(lab: CorpusLab, options: BypassOptions): Promise<boolean> {
   const families = (await readCorpus()).filter(({ name }) => options.family === null || name === options.family);
-  if (families.length === 0) throw new Error(`there is no family '${options.family}'`);
   const results: FamilyResult[] = [];
   for (const family of families) {
     const result = await runFamily(lab, family);
@@ -39,8 +44,17 @@ async function runCorpus(lab: CorpusLab, options: BypassOptions): Promise<boolea
 async function main(): Promise<void> {
   const options = readBypassOptions(process.argv.slice(2));
   if (typeof options === 'string') {
-    process.stderr.write(`${options === '' ? '' : `${options}\n`}${bypassUsage}\n`);
-    process.exitCode = options === '' ? 0 : 2;
+    if (options === '') say(bypassUsage);
+    else wrongUsage(options);
+    return;
+  }
+  const families = await readCorpus();
+  if (options.family !== null && !families.some(({ name }) => name === options.family)) {
+    const near = nearest(
+      options.family,
+      families.map(({ name }) => name),
+    );
+    wrongUsage(`there is no family '${options.family}'${near === null ? '' : `; did you mean '${near}'?`}`);
     return;
   }
   const lab = await openCorpusLab();

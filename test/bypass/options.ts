@@ -26,7 +26,7 @@ export function readBypassOptions(args: readonly string[]): BypassOptions | stri
         verbose: { type: 'boolean' },
         generate: { type: 'string' },
         seed: { type: 'string' },
-        help: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
       },
     });
     if (values.help === true) return '';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
 import { readSnapshot } from '../../src/cli/catalogSnapshot.ts';
-import { catalogOpener } from '../../src/cli/targetCatalog.ts';
+import { catalogOpener, readSetting } from '../../src/cli/targetCatalog.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
 import { readPolicyFiles } from '../../src/policy/load.ts';
 import { analyze } from '../../src/protocols/postgres/facts.ts';
@@ -21,12 +21,15 @@ safe_functions: [checks.is_valid]
 rules:
   - { id: ssn, match: { columns: ["*.customers.ssn"] }, action: mask, with: { keep_last: 4 } }
   - { id: email, match: { columns: ["*.customers.email"] }, action: mask, with: redact }
+  - { id: birth, match: { columns: [birth_date, scores, notes] }, action: mask, with: { keep_first: 4 } }
+  - { id: gone, match: { columns: [gone] }, action: mask, with: null }
   - { id: look, match: { probes: ["*.customers.email"], how: equality }, action: allow }
 `;
 
 const schema = `
 CREATE SCHEMA checks;
 CREATE TABLE customers (id int PRIMARY KEY, ssn text, email text, low text GENERATED ALWAYS AS (lower(email)) STORED);
+CREATE TABLE files (birth_date date, scores int[], notes jsonb, gone text);
 CREATE UNIQUE INDEX ON customers (ssn);
 CREATE UNIQUE INDEX ON customers (email);
 CREATE VIEW contacts AS SELECT id, ssn AS number, upper(email) AS mail FROM customers;
@@ -50,7 +53,8 @@ before(async () => {
   await writeFile(
     join(directory, 'blastgate.yaml'),
     `listen: { postgres: { host: 127.0.0.1, port: 0 } }
-identity: { users: [{ name: alice, groups: [], password: { env: SHOP_PASSWORD } }] }
+masking: { hash_key: { env: HASH_KEY } }
+identity: { users: [{ name: alice, groups: [engineering], password: { env: ALICE_PASSWORD } }] }
 connections:
   - name: shop
     protocol: postgres
@@ -70,14 +74,20 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+/** Of the other variables that the configuration names, none is set. */
 async function run(...args: string[]): Promise<{ code: number; text: string }> {
   let text = '';
-  const code = await policyCommand([...args, '--policies', join(directory, 'policies')], {
-    analyze,
-    readFiles: readPolicyFiles,
-    openCatalog: catalogOpener(env),
-    out: (more) => void (text += more),
-  });
+  const code = await policyCommand(
+    args.includes('--config') ? args : [...args, '--policies', join(directory, 'policies')],
+    {
+      analyze,
+      readFiles: readPolicyFiles,
+      readSetting,
+      openCatalog: catalogOpener(env),
+      out: (more) => void (text += more),
+      err: (more) => void (text += more),
+    },
+  );
   return { code, text };
 }
 
@@ -146,7 +156,7 @@ describe('policy explain with a catalog', () => {
     const [[sql, expected]] = cases;
     assert.deepEqual(await explained(sql, fromTarget()), expected);
     const { text } = await run(...who, ...fromTarget(), sql);
-    assert.match(text, /on shop \(env=prod\)/);
+    assert.match(text, /for alice \(engineering\) on shop \(env=prod\)/);
     assert.match(text, /lineage by the catalog of the target of shop\n/);
     assert.match(text, / {4}ssn -> masked, keep_last: 4 \(shop\/ssn\): the rule names this column\n/);
   });
@@ -168,6 +178,22 @@ describe('policy explain with a catalog', () => {
     assert.ok(text.includes(ssn) && text.includes(email), text);
   });
 
+  it('says what the client sees of each type', async () => {
+    const { text } = await run(
+      ...who,
+      ...fromTarget(),
+      'select birth_date, scores, notes, gone, ssn || $1 from files, customers',
+    );
+    for (const [name, fate] of [
+      ['birth_date', 'masked, NULL (its type holds no text for keep_first: 4)'],
+      ['scores', 'masked, NULL (its type holds no text for keep_first: 4)'],
+      ['notes', 'masked, keep_first: 4'],
+      ['gone', 'masked, null'],
+      ['?column?', 'masked, redact, or NULL if its type holds no text'],
+    ])
+      assert.ok(text.includes(`    ${name} -> ${fate} (`), `${name}: ${text}`);
+  });
+
   it('that cannot be had', async () => {
     const nowhere = await run('explain', '--user', 'a', '--connection', 'nope', ...fromTarget(), 'select 1');
     assert.equal(nowhere.code, 1);
@@ -178,6 +204,14 @@ describe('policy explain with a catalog', () => {
     const config = await run(...who, '--config', join(directory, 'none.yaml'), 'select 1');
     assert.equal(config.code, 1);
     const right = env.SHOP_PASSWORD;
+    delete env.SHOP_PASSWORD;
+    const unset = await run(...who, ...fromTarget(), 'select 1');
+    assert.match(
+      unset.text,
+      /^\S+ connections\[0\]\.credential\.password\.env: the environment variable SHOP_PASSWORD is not set, or is empty; set it$/,
+    );
+    // What a snapshot knows need not be asked for.
+    assert.equal((await run(...who, ...fromTarget(), '--catalog', snapshotFile(), 'select 1')).code, 0);
     env.SHOP_PASSWORD = 'wrong';
     const refused = await run(...who, ...fromTarget(), 'select 1');
     env.SHOP_PASSWORD = right;

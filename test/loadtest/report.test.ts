@@ -32,6 +32,16 @@ const rounds: readonly Measured[] = [2, 1, 9].flatMap((seconds, at) => [
   measured('pgbouncer', at, seconds, 1.5),
 ]);
 
+const nothing: Results = {
+  startsMs: null,
+  idle: null,
+  oltp: null,
+  latency: null,
+  bulk: null,
+  value: null,
+  tenGb: null,
+};
+
 const results: Results = {
   startsMs: [900, 300, 280],
   idle: { beforeMb: 90, withMb: 140, others: { pgbouncer: 12 } },
@@ -61,9 +71,13 @@ test('JSON nests the metrics by their dots', () => {
 });
 
 test('tables hold the routes that ran', () => {
-  const text = tablesOf(results).map(drawTable).join('\n');
+  const text = tablesOf(results, 2000).map(drawTable).join('\n');
   assert.match(text, /^ {2}pgbouncer +500$/m);
   assert.doesNotMatch(text, /haproxy/);
+  assert.match(text, /^Latency at 2,000\/s from/m);
+  const own = { ...nothing, latency: rounds };
+  assert.match(drawTable(tablesOf(own, 200)[0]), /^Latency at 200\/s from the intended send time, µs\n/);
+  assert.deepEqual(tablesOf({ ...nothing, latency: [] }, 200), [], 'no table without a row');
   assert.equal(
     drawTable({
       title: 'T',
@@ -86,7 +100,7 @@ test('the plot has a line and a label for each route and escapes what it shows',
   assert.equal(svg.match(/<polyline/g)?.length, 2);
   assert.match(svg, /a&lt;b/);
   assert.doesNotMatch(svg, /NaN|Infinity/);
-  assert.match(htmlReport('T', ['<note>'], tablesOf(results), curves), /&lt;note&gt;/);
+  assert.match(htmlReport('T', ['<note>'], tablesOf(results, 2000), curves), /&lt;note&gt;/);
 });
 
 test('a route that fails is left out of the rounds that follow, and of the result', async () => {

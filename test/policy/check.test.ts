@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkPolicies } from '../../src/policy/check.ts';
+import type { KnownNames } from '../../src/policy/checkNames.ts';
 import { policies } from './support.ts';
+
+const nothingKnown: KnownNames = { setting: null, catalog: null };
 
 /** `kind subject` of every finding. */
 function findings(...texts: string[]): string[] {
-  return checkPolicies(policies(...texts)).map(({ kind, subject }) => `${kind} ${subject}`);
+  return checkPolicies(policies(...texts), nothingKnown).map(({ kind, subject }) => `${kind} ${subject}`);
 }
 
 const p = (rules: string, head = 'default: allow'): string => `name: p\n${head}\nrules:\n${rules}`;

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Statement } from '../../src/facts.ts';
 import type { Analyze } from '../../src/policy/cases.ts';
+import type { CatalogNames } from '../../src/policy/catalogNames.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
 import type { CatalogChoice, FollowedStatement, OpenCatalog } from '../../src/policy/followed.ts';
+import type { Setting } from '../../src/policy/setting.ts';
 import type { PolicyFile } from '../../src/policy/types.ts';
 import { statement } from './support.ts';
 
@@ -34,6 +36,31 @@ interface Run {
   readonly text: string;
 }
 
+/** Of every configuration. */
+const setting: Omit<Setting, 'file'> = {
+  policies: 'policies',
+  users: [
+    { name: 'alice', groups: ['engineering'] },
+    { name: 'dana', groups: ['dba', 'engineering'] },
+  ],
+  connections: [{ name: 'shop', protocol: 'postgres', labels: { env: 'prod', tier: 'one' } }],
+};
+
+const names: CatalogNames = {
+  connection: 'shop',
+  labels: { env: 'prod' },
+  columns: [
+    ['public', 'customers', 'ssn'],
+    ['public', 'customers', 'email'],
+    ['public', 'orders', 'id'],
+  ],
+  objects: [
+    ['public', 'customers'],
+    ['public', 'orders'],
+  ],
+  functions: [['pg_catalog', 'pg_read_file']],
+};
+
 const noCatalog: OpenCatalog = async () => ({ faults: ['there is no catalog'] });
 
 async function run(
@@ -41,14 +68,17 @@ async function run(
   files: PolicyFile[] = [{ name: 'p.yaml', text: policy }],
   cases = '',
   openCatalog = noCatalog,
+  expectedDirectory = 'policies',
 ): Promise<Run> {
   const lines: string[] = [];
   const code = await policyCommand(args, {
     analyze,
     openCatalog,
+    readSetting: async (file) => (file === 'broken.yaml' ? { faults: ['broken.yaml: no'] } : { file, ...setting }),
     out: (text) => lines.push(text),
+    err: (text) => lines.push(text),
     readFiles: async (directory, what) => {
-      assert.equal(directory, 'policies');
+      assert.equal(directory, expectedDirectory);
       return { files: what === 'policies' ? files : [{ name: 'p.test.yaml', text: cases }] };
     },
   });
@@ -59,15 +89,14 @@ test('wrong usage is exit code 2 and says what is wrong', async () => {
   for (const [args, expected] of [
     [[], /a command is missing/],
     [['chekc'], /unknown command "chekc"/],
-    [['check', 'x'], /check takes no argument/],
+    [['check', 'x', 'y'], /check takes one directory/],
+    [['test', 'x', '--policies', 'y'], /test takes the directory once/],
     [['check', '--nope'], /--nope/],
     [['explain'], /explain takes one statement/],
     [['explain', 'select 1'], /--user is missing/],
     [['explain', '--user', 'alice', 'select 1'], /--connection is missing/],
     [['explain', '--user', 'a', '--connection', 'c', '--label', 'env', 'x'], /--label takes KEY=VALUE/],
-    [['explain', '--user', 'a', '--config', 'c', '--catalog', 'f', 'x'], /exclude each other/],
     [['explain', '--user', 'a', '--config', 'c', 'x'], /--connection is missing/],
-    [['check', '--config', 'c'], /check does not take --config/],
     [['test', '--catalog', 'c'], /test does not take --catalog/],
     [['catalog', '--connection', 'c'], /--config is missing/],
     [['catalog', '--config', 'c'], /--connection is missing/],
@@ -77,9 +106,14 @@ test('wrong usage is exit code 2 and says what is wrong', async () => {
     const { code, text } = await run([...args]);
     assert.equal(code, 2, text);
     assert.match(text, expected);
-    assert.match(text, /Usage:/);
+    assert.equal(text.split('\n').length, 1, 'one line');
+    assert.match(text, /^policy: .*--help/);
   }
-  assert.equal((await run(['--help'])).code, 0);
+  for (const args of [['--help'], ['help'], ['check', '--help'], ['explain', '-h']]) {
+    const { code, text } = await run(args);
+    assert.equal(code, 0);
+    assert.match(text, /^Usage:/);
+  }
 });
 
 test('check: fine, findings, faults', async () => {
@@ -98,6 +132,112 @@ test('check: fine, findings, faults', async () => {
   assert.match(broken.text, /^p\.yaml:2:7 mode: .*\np\.yaml:3:10 default: .*\n2 faults$/);
   const json = await run(['check', '--json'], [{ name: 'p.yaml', text: 'name: p\nmode: x' }]);
   assert.equal(JSON.parse(json.text).faults[0].line, 2);
+});
+
+test('check and test: the directory as an argument, as an option, of the configuration', async () => {
+  const clean = 'name: q\ndefault: allow';
+  const files = [{ name: 'q.yaml', text: clean }];
+  const cases =
+    'as: { user: a }\non: { connection: c }\ncases: [{ name: a, statement: SELECT, expect: { outcome: allow } }]';
+  for (const [args, directory] of [
+    [['mine'], 'mine'],
+    [['--policies', 'mine'], 'mine'],
+    [['--config', 'b.yaml'], 'policies'],
+    [['--config', 'b.yaml', 'mine'], 'mine'],
+  ] as const) {
+    for (const command of ['check', 'test']) {
+      const { code, text } = await run([command, ...args], files, cases, noCatalog, directory);
+      assert.equal(code, 0, text);
+    }
+  }
+  assert.deepEqual(await run(['check', '--config', 'broken.yaml']), { code: 1, text: 'broken.yaml: no' });
+  const empty = await run(['check', 'mine'], [], '', noCatalog, 'mine');
+  assert.equal(empty.code, 1);
+  assert.match(
+    empty.text,
+    /^mine: this directory holds no policy file, which would block everything; put at least one/,
+  );
+});
+
+test('explain: groups and labels are those of the configuration, unless the command line says otherwise', async () => {
+  const on = ['explain', '--config', 'b.yaml', '--catalog', 'f.json', '--connection'];
+  const none: OpenCatalog = async (choice) => ({ ...(await open(choice)), labels: {} });
+  const open = async (choice: CatalogChoice) => {
+    assert.deepEqual(choice, { kind: 'file', path: 'f.json' });
+    return { from: 'f', labels: {}, names: () => names, snapshot: () => '', follow: () => [] };
+  };
+  const line = async (...args: string[]) => (await run([...on, ...args, 'SELECT *'], undefined, '', none)).text;
+  assert.match(await line('shop', '--user', 'alice'), /for alice \(engineering\) on shop \(env=prod, tier=one\)/);
+  assert.match(await line('shop', '--user', 'dana'), /for dana \(dba, engineering\)/);
+  assert.match(
+    await line('shop', '--user', 'dana', '--groups', 'x', '--label', 'env=dev'),
+    /for dana \(x\) on shop \(env=dev, tier=one\)/,
+  );
+  assert.match(await line('shop', '--user', 'mallory', '--groups', ''), /for mallory \(no group\)/);
+  assert.equal(
+    await line('shpo', '--user', 'alcie'),
+    'b.yaml: has no user named "alcie"; did you mean "alice"?\nb.yaml: has no connection named "shpo"; did you mean "shop"?',
+  );
+});
+
+const mistaken = `
+name: m
+default: allow
+applies_to: { connections: [shpo, "s*"], labels: { evn: prod }, not_groups: [dab] }
+safe_functions: [pg_raed_file]
+rules:
+  - { id: ssn, match: { columns: ["*.costumers.ssn", "public.customers.snn", customers.ssn] }, action: mask, with: redact }
+  - { id: look, match: { probes: ["costumers.*"] }, action: allow }
+  - { id: call, match: { functions: [nosuch_fn, "pg_read_*"] }, action: block }
+  - { id: read, match: { objects: [oders] }, action: approve, approvers: { groups: [enginering] } }
+  - { id: new, match: { objects: [later], access: [define] }, action: block }
+  - { id: who, match: { objects: [orders] }, action: block, applies_to: { groups: ["engin[e]*"], users: [alcie] } }
+  - { id: there, match: { columns: [nowhere] }, action: mask, with: redact, applies_to: { connections: [else] } }
+`;
+
+test('check: names that no configuration and no catalog knows', async () => {
+  const files = [{ name: 'm.yaml', text: mistaken.replace('shpo, ', '').replace('labels: { evn: prod }, ', '') }];
+  const check = async (args: string[], from = files): Promise<string[]> => {
+    const { code, text } = await run(['check', ...args], from, '', catalogOf([]));
+    assert.equal(code, 1);
+    return text.split('\n').flatMap((line) => /(?:unknown|wildcard): (.*)/.exec(line)?.[1] ?? []);
+  };
+  const wildcard = 'm/who: "engin[e]*" has "[", which is no wildcard: only * is (any run of characters)';
+  assert.deepEqual(await check([]), [wildcard]);
+  assert.deepEqual(await check(['--catalog', 'f.json']), [
+    wildcard,
+    'm: the catalog of shop has no function "pg_catalog.pg_raed_file"; did you mean "pg_catalog.pg_read_file"?',
+    'm/ssn: the catalog of shop has no column "*.costumers.ssn", so it masks nothing; did you mean "customers.ssn"?',
+    'm/ssn: the catalog of shop has no column "public.customers.snn", so it masks nothing; did you mean "public.customers.ssn"?',
+    'm/look: the catalog of shop has no column "costumers.*"; did you mean "customers.*"?',
+    'm/call: the catalog of shop has no function "nosuch_fn"',
+    'm/read: the catalog of shop has no table or other object "oders"; did you mean "orders"?',
+  ]);
+  assert.deepEqual(await check(['--config', 'b.yaml'], [{ name: 'm.yaml', text: mistaken }]), [
+    'm: b.yaml has no connection "shpo"; did you mean "shop"?',
+    'm: b.yaml has no user in a group "dab"; did you mean "dba"?',
+    'm: b.yaml has no connection with a label "evn"; did you mean "env"?',
+    wildcard,
+    'm/who: b.yaml has no user "alcie"; did you mean "alice"?',
+    'm/who: b.yaml has no user in a group "engin[e]*"',
+    'm/there: b.yaml has no connection "else"',
+    'm/read: b.yaml has no user in a group "enginering"; did you mean "engineering"?',
+  ]);
+});
+
+test('check: characters that are no wildcards', async () => {
+  const text = (pattern: string) =>
+    `name: q\ndefault: allow\nrules: [{ id: r, match: { columns: ['${pattern}'] }, action: mask, with: redact }]`;
+  for (const pattern of ['customers[0-9].ssn', 'custom?rs.ssn', 'customers_{a,b}.ssn', 'cust%.ssn']) {
+    const { code, text: found } = await run(['check'], [{ name: 'q.yaml', text: text(pattern) }]);
+    assert.equal(code, 1, pattern);
+    assert.match(
+      found,
+      /wildcard: q\/r: .* is no wildcard: only \* is \(any run of characters\); put the name in double/,
+    );
+  }
+  for (const pattern of ['"customers[0-9]".ssn', 'cust*.ssn', '*'])
+    assert.equal((await run(['check'], [{ name: 'q.yaml', text: text(pattern) }])).code, 0, pattern);
 });
 
 test('test: cases that hold and cases that do not', async () => {
@@ -298,6 +438,7 @@ const followed: FollowedStatement = {
       sources: [{ ...column('id'), unchanged: true, through: [{ ...column('id'), table: 'contacts' }] }],
       action: 'scan',
       mask: null,
+      shown: 'mask',
       rules: ['u/pii'],
       why: 'scanned for sensitive values',
     },
@@ -311,6 +452,7 @@ const followed: FollowedStatement = {
       ],
       action: 'mask',
       mask: { kind: 'redact' },
+      shown: 'unknown',
       rules: ['u/ssn'],
       why: 'computed from a masked column',
     },
@@ -321,6 +463,7 @@ const followed: FollowedStatement = {
       sources: [],
       action: 'pass',
       mask: null,
+      shown: 'mask',
       rules: [],
       why: 'no rule applies',
     },
@@ -331,6 +474,7 @@ const followed: FollowedStatement = {
       sources: [],
       action: 'pass',
       mask: null,
+      shown: 'mask',
       rules: [],
       why: 'no rule applies',
     },
@@ -354,6 +498,7 @@ function catalogOf(statements: readonly FollowedStatement[], asked: unknown[] = 
     return {
       from: 'shop',
       labels: { env: 'prod', tier: 'one' },
+      names: () => names,
       snapshot: () => 'snapshot',
       follow: (text, masks, searchPath) => {
         asked.push([text, masks.columns.map(({ column }) => column), searchPath]);
@@ -374,7 +519,7 @@ test('explain: what the catalog tells', async () => {
   ]);
   assert.deepEqual(text.split('\n').slice(0, -3), [
     'block: customers.ssn is masked, and ORDER BY would reveal it: use other columns there, or ask for a policy rule on `probes`',
-    'for alice (no group) on shop (env=prod, tier=two)',
+    'for alice (engineering) on shop (env=prod, tier=two)',
     '',
     'policies',
     '  u: applies, enforce, default: allow',
@@ -386,7 +531,7 @@ test('explain: what the catalog tells', async () => {
     '  result columns',
     '    id -> shown but for what detectors find (u/pii): scanned for sensitive values',
     '      passed through from public.customers.id (through public.contacts.id)',
-    '    upper -> masked, redact (u/ssn): computed from a masked column',
+    '    upper -> masked, redact, or NULL if its type holds no text (u/ssn): computed from a masked column',
     '      computed from public.customers.ssn, public.customers.email',
     '    ..., an unknown number -> shown: no rule applies',
     '      cannot be known: it may come from any column',

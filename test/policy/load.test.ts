@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { loadPolicies, readPolicyFiles } from '../../src/policy/load.ts';
 import type { LoadedPolicies } from '../../src/policy/load.ts';
 import { watchPolicies } from '../../src/policy/watch.ts';
+import { formatFault } from '../../src/yaml/faults.ts';
 
 async function directory(t: TestContext, files: Record<string, string>): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'policies-'));
@@ -46,10 +47,14 @@ test('what cannot be read is a fault, never an empty set of policies', async (t)
   const path = await directory(t, {});
   const empty = await loadPolicies(path);
   assert.ok('faults' in empty);
-  assert.equal(empty.faults[0].message, 'no policy file found');
+  assert.ok(formatFault(empty.faults[0]).startsWith(`${path}: this directory holds no policy file, `));
   const missing = await loadPolicies(join(path, 'nowhere'));
   assert.ok('faults' in missing);
-  assert.match(missing.faults[0].message, /cannot be read: ENOENT/);
+  assert.match(missing.faults[0].message, /^there is no such directory/);
+  await writeFile(join(path, 'README.md'), '#');
+  const file = await loadPolicies(join(path, 'README.md'));
+  assert.ok('faults' in file);
+  assert.match(file.faults[0].message, /^this is a file, and the directory that holds the policy files is wanted/);
 
   await writeFile(join(path, 'latin1.yaml'), Buffer.from('name: p # \xe9', 'latin1'));
   await mkdir(join(path, 'folder.yaml'));

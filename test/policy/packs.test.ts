@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { parseCases } from '../../src/policy/cases.ts';
-import { catalogOpener } from '../../src/cli/targetCatalog.ts';
+import { catalogOpener, readSetting } from '../../src/cli/targetCatalog.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
 import { loadPolicies, readPolicyFiles } from '../../src/policy/load.ts';
 import { policyReference } from '../../src/policy/reference.ts';
@@ -23,8 +23,10 @@ async function run(...args: string[]): Promise<{ code: number; text: string }> {
   const code = await policyCommand([...args, '--policies', packs], {
     analyze,
     readFiles: readPolicyFiles,
+    readSetting,
     openCatalog: catalogOpener({}),
     out,
+    err: out,
   });
   return { code, text: lines.join('\n') };
 }

@@ -209,7 +209,9 @@ test('what a file may not say', () => {
   assert.match(lines('name: p\nrules: []\ndefault: !!js/function x')[0], /^0\.yaml:3:/);
   assert.deepEqual(
     faultsOf().map(({ message }) => message),
-    ['no policy file found'],
+    [
+      'this directory holds no policy file, which would block everything; put at least one there (*.yaml or *.yml, not *.test.yaml)',
+    ],
   );
   for (const name of ['count*', '', 'a.b.c', '"count"', '.a', 'a.', 'a b']) {
     const [fault] = lines(`name: p\nsafe_functions: [${JSON.stringify(name)}]`);

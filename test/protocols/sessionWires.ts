@@ -325,6 +325,7 @@ export class World {
       findTarget: (name) => (name === 'shop' ? target : null),
       dial: () => this.#dial(),
       policyFor: () => this.#policy,
+      catalogRead: () => {},
       openAudit:
         this.#options.openAudit ??
         (() => ({

@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, statSync } from 'node:fs';
+import { existsSync, globSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { installPrograms } from './packages.ts';
@@ -29,6 +29,16 @@ const checks: readonly Check[] = [
   { name: 'lint', package: 'oxlint/bin/oxlint', args: sources },
   { name: 'format', package: 'oxfmt/bin/oxfmt', args: ['--check', ...sources.map((folder) => `${folder}/**/*.ts`)] },
 ];
+
+const help = `run test [--install] [FILE or DIRECTORY ...]
+
+Without a name: types, lint, format, then every test. Exit code: 0 all held, 1 something failed, 2 wrong usage.
+  --install   install the programs that some tests drive (psql, pgbench, pgbouncer, haproxy) where that is possible`;
+
+function wrongUsage(problem: string): void {
+  process.stderr.write(`test: ${problem} (--help tells more)\n`);
+  process.exitCode = 2;
+}
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -54,13 +64,14 @@ function testFiles(named: readonly string[]): string[] {
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
-  const named = args.filter((arg) => !arg.startsWith('--'));
-  const unknown = args.find((arg) => arg.startsWith('--') && arg !== '--install');
-  if (unknown !== undefined) {
-    process.stderr.write(`run test [--install] [FILE or DIRECTORY ...]\n`);
-    process.exitCode = unknown === '--help' ? 0 : 2;
-    return;
-  }
+  const named = args.filter((arg) => !arg.startsWith('-'));
+  if (args.includes('--help') || args.includes('-h')) return say(help);
+  const unknown = args.find((arg) => arg.startsWith('-') && arg !== '--install');
+  if (unknown !== undefined) return wrongUsage(`unknown option '${unknown}'`);
+  const missing = named.find((path) => !existsSync(resolve(path)));
+  if (missing !== undefined) return wrongUsage(`there is no file or directory '${missing}'`);
+  const files = testFiles(named);
+  if (files.length === 0) return wrongUsage(`no test file is in ${named.join(', ')}`);
   if (args.includes('--install')) for (const reason of await installPrograms(say)) say(`will be skipped: ${reason}`);
   const failed: string[] = [];
   if (named.length === 0) {
@@ -70,8 +81,6 @@ async function main(): Promise<void> {
     }
     say(failed.length === 0 ? '— tests' : `— tests (failed so far: ${failed.join(', ')})`);
   }
-  const files = testFiles(named);
-  if (files.length === 0) throw new Error('no test file matches');
   // Many tests start servers and worker threads of their own, so more at a time than there are cores only slows them.
   const concurrency = Math.min(availableParallelism(), 4);
   const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${testTimeoutMs}`];

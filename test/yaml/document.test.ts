@@ -85,3 +85,20 @@ test('any text gives a document or faults with places, never an exception', () =
     { numRuns: Number(process.env['FUZZ_RUNS'] ?? 500) },
   );
 });
+
+test('what is indented wrongly, not closed or without a colon is said to be so', () => {
+  for (const [text, place, message] of [
+    ['rules:\n  - id: a\n    action: mask\n   match: b\n', '4:1', /^wrong indentation: this line belongs to no item/],
+    ['a:\n  b: 1\n c: 2\n', '3:1', /^wrong indentation: the keys of one map/],
+    ['name: p\n  mode: x\n', '1:7', /is the next line indented too far/],
+    ['a: b: c\n', '1:4', /text with `: ` in it not quoted/],
+    ['rules:\n  - a\n  b: c\n', '3:1', /^wrong indentation|no `key: value`/],
+    ['a: "b\nc: d\n', '3:1', /^the closing quote of a text is missing/],
+    ['a: {b: 1\nc: 2\n', '2:1', /^a bracket or brace that was opened above is not closed/],
+    ['default:allow\nname: x\n', '1:1', /is the colon missing, the space behind it/],
+  ] as const) {
+    const { faults } = read(text);
+    assert.match(faults[0].message, message, text);
+    assert.equal(placeOf(faults[0]), place, text);
+  }
+});

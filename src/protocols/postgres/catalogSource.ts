@@ -20,6 +20,7 @@ export interface CatalogSourceParts {
   readonly connection: string;
   readonly open: () => Promise<SimpleClient | Fault>;
   readonly log: Log;
+  readonly onRead: () => void;
   readonly every: Services['every'];
   /** How often changes that do not pass the gate are looked for; 0: never. */
   readonly probeMs: number;
@@ -28,6 +29,7 @@ export interface CatalogSourceParts {
 export class CatalogSource {
   readonly #open: () => Promise<SimpleClient | Fault>;
   readonly #log: Log;
+  readonly #onRead: () => void;
   readonly #history = new CatalogHistory();
   #reading: Promise<Fault | null> | null = null;
   /** Rows that initdb made; they stay the same until the server is upgraded. */
@@ -44,9 +46,10 @@ export class CatalogSource {
   /** Of `current`, or older: taken before it was read, so that a change in between is noticed later and not missed. */
   stamp: string | null = null;
 
-  constructor({ connection, open, log, every, probeMs }: CatalogSourceParts) {
+  constructor({ connection, open, log, onRead, every, probeMs }: CatalogSourceParts) {
     this.#open = open;
     this.#log = log;
+    this.#onRead = onRead;
     const intervalMs = probeMs;
     this.#probe = probeMs === 0 ? null : new CatalogProbe({ connection, intervalMs, every, log, open, watched: this });
   }
@@ -126,6 +129,7 @@ export class CatalogSource {
     this.#readEpoch = epoch;
     this.#probe?.confirm(began);
     this.#log.debug({ relations: built.relations.size }, 'catalog read');
+    this.#onRead();
     return null;
   }
 

@@ -1,6 +1,7 @@
 /** PostgreSQL as a protocol of the gate. What sessions share lives here. */
 import type { Protocol, Services, Session, SessionEvents, Target, Wire } from '../protocol.ts';
 import { CancelRegistry } from './cancel.ts';
+import { columnNames } from './catalogNames.ts';
 import { CatalogSource } from './catalogSource.ts';
 import { DistantFlows } from './distantFlows.ts';
 import { defaultParseLimits, loadParser } from './parse.ts';
@@ -42,13 +43,15 @@ export class PostgresProtocol implements Protocol {
     const { name } = target.info;
     let source = this.#catalogs.get(name);
     if (source === undefined) {
-      source = new CatalogSource({
+      const opened: CatalogSource = new CatalogSource({
         connection: name,
         open: () => openSimpleClient(services, target, services.gatePermit),
         log: services.log,
+        onRead: () => services.catalogRead(name, () => columnNames(opened.current?.relations ?? new Map())),
         every: (ms, task) => services.every(ms, task),
         probeMs: services.limits.catalogProbeMs,
       });
+      source = opened;
       this.#catalogs.set(name, source);
     }
     return source;

@@ -20,6 +20,8 @@ import type { ColumnMaskIndex, StrongerMask } from './maskIndex.ts';
 import { explainMasks, shapeOfLineage } from './maskPlan.ts';
 import { StatementFlows } from './statementFlows.ts';
 import { addsTable, changesNames } from './statementRun.ts';
+import { shownOf } from './types.ts';
+import type { Shown } from './types.ts';
 
 /** A stored column that an output depends on. */
 export interface FollowedColumn extends ColumnName {
@@ -38,6 +40,8 @@ export interface FollowedOutput {
   readonly action: 'pass' | 'mask' | 'scan';
   /** Only with action `mask`. */
   readonly mask: MaskSpec | null;
+  /** What a client sees of it where it is masked. */
+  readonly shown: Shown;
   readonly rules: readonly RuleId[];
   readonly why: string;
 }
@@ -150,6 +154,7 @@ function outputsOf({ lineage }: Flow, index: ColumnMaskIndex, following: Followi
       sources,
       action,
       mask,
+      shown: mask?.kind === 'null' ? 'null' : shownOf(output.typeOid, (oid) => index.catalog.type(oid)),
       rules,
       why,
     };

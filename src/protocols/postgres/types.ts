@@ -36,6 +36,28 @@ const classByOid: ReadonlyMap<number, TypeClass> = new Map([
   [3802, 'jsonb'],
 ]);
 
+/** Whether a mask that makes text fits values of a type; where it does not, they are masked as NULL. See masking/values.ts. */
+const takesText: Readonly<Record<TypeClass, boolean>> = {
+  text: true,
+  json: true,
+  jsonb: true,
+  bytea: true,
+  text_array: true,
+  integer: false,
+  numeric: false,
+  fixed: false,
+  other: false,
+};
+
+/** What a client sees of a masked value; `unknown`: the mask or NULL, as the type will turn out. */
+export type Shown = 'mask' | 'null' | 'unknown';
+
+/** @param typeOid 0: not known before the statement is described. */
+export function shownOf(typeOid: number, typeOf: (oid: number) => PgType | undefined): Shown {
+  if (typeOid === 0) return 'unknown';
+  return takesText[typeClassOf(typeOid, typeOf)] ? 'mask' : 'null';
+}
+
 /** Domains over domains and arrays of domains are legal, endless chains are not. */
 const chainMax = 32;
 
