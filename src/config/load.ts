@@ -4,11 +4,12 @@ import { dirname, resolve } from 'node:path';
 
 import { readDocument } from '../yaml/document.ts';
 import type { FileFault, KeyPath, YamlDocument, YamlOptions } from '../yaml/document.ts';
-import { faultAt, issueFaults } from '../yaml/faults.ts';
+import { faultAt, issueFaults, pathText } from '../yaml/faults.ts';
 import { checkDocument, itemPaths, warnings } from './checks.ts';
 import { completeConfig } from './complete.ts';
 import type { Config } from './config.ts';
 import { explainIssue, explainKey } from './faults.ts';
+import { certificateFault, isPair, privateKeyFault } from './pem.ts';
 import { configSchema } from './schema.ts';
 
 export type ConfigResult =
@@ -73,6 +74,10 @@ interface Mention {
   readonly kind: 'env' | 'file' | 'directory';
   /** Whether others on the machine must not read it. */
   readonly private: boolean;
+  /** What a file must hold; absent: anything. */
+  readonly holds?: 'certificate' | 'key';
+  /** It need not be there yet. */
+  readonly made?: boolean;
 }
 
 async function checkWorld(
@@ -82,6 +87,8 @@ async function checkWorld(
 ): Promise<{ faults: FileFault[]; warnings: string[] }> {
   const faults: FileFault[] = [];
   const notes: string[] = [];
+  /** Of PEM files without fault, by the path of their keys. */
+  const texts = new Map<string, string>();
   const directory = dirname(resolve(document.file));
   for (const mention of mentions(document)) {
     const value = document.valueAt(mention.path);
@@ -92,14 +99,43 @@ async function checkWorld(
       continue;
     }
     const found = await files.stat(resolve(directory, value));
+    if (found === null && mention.made === true) continue;
     if (found?.kind !== mention.kind) {
       const what = found === null ? 'does not exist or cannot be reached' : 'is something else';
       faults.push(faultAt(document, mention.path, `this ${mention.kind} ${what}: ${resolve(directory, value)}`));
     } else if (mention.private && (found.mode & 0o007) !== 0) {
       notes.push(`${resolve(directory, value)} can be read or changed by every user of this machine (chmod o= it)`);
     }
+    if (found?.kind !== 'file' || mention.holds === undefined) continue;
+    const path = resolve(directory, value);
+    const text = await readText(files, path);
+    const fault =
+      text === null ? `this file cannot be read: ${path}; check its permissions` : pemFault(mention, text, path);
+    if (fault !== null) faults.push(faultAt(document, mention.path, fault));
+    else if (text !== null) texts.set(pathText(mention.path), text);
   }
+  const [certificate, key] = [texts.get('listen.postgres.tls.cert'), texts.get('listen.postgres.tls.key')];
+  if (certificate !== undefined && key !== undefined && !isPair(certificate, key))
+    faults.push(
+      faultAt(
+        document,
+        ['listen', 'postgres', 'tls', 'key'],
+        'this key does not belong to the certificate of `cert`; name its own key, and let its certificate stand first in the file',
+      ),
+    );
   return { faults, warnings: notes };
+}
+
+function pemFault({ holds }: Mention, text: string, path: string): string | null {
+  return holds === 'key' ? privateKeyFault(text, path) : certificateFault(text, path);
+}
+
+async function readText(files: ConfigFiles, path: string): Promise<string | null> {
+  try {
+    return await files.readFile(path);
+  } catch {
+    return null;
+  }
 }
 
 function mentions(document: YamlDocument): Mention[] {
@@ -113,11 +149,12 @@ function mentions(document: YamlDocument): Mention[] {
     { path: [...path, 'file'], kind: 'file', private: true },
   ]);
   const tls = ['listen', 'postgres', 'tls'];
-  found.push({ path: [...tls, 'cert'], kind: 'file', private: false });
-  found.push({ path: [...tls, 'key'], kind: 'file', private: true });
+  found.push({ path: [...tls, 'cert'], kind: 'file', private: false, holds: 'certificate' });
+  found.push({ path: [...tls, 'key'], kind: 'file', private: true, holds: 'key' });
   for (const item of itemPaths(document, ['connections']))
-    found.push({ path: [...item, 'target', 'ca'], kind: 'file', private: false });
+    found.push({ path: [...item, 'target', 'ca'], kind: 'file', private: false, holds: 'certificate' });
   found.push({ path: ['policies'], kind: 'directory', private: false });
+  found.push({ path: ['data'], kind: 'directory', private: false, made: true });
   return found;
 }
 
