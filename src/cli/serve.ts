@@ -2,8 +2,9 @@
 import { parseArgs } from 'node:util';
 import { formatFault } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
-import { openGateway, StartFailure } from '../gateway/gateway.ts';
+import { openGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { StartFailure } from '../gateway/opening.ts';
 import { openLog } from '../telemetry/log.ts';
 
 export async function serve(
@@ -45,7 +46,7 @@ function configPath(args: readonly string[]): string | null {
   }
 }
 
-/** What the operating system refused (an address in use, a directory without permission), in one line. */
+/** What the operating system refused, in one line. */
 function systemFault(cause: unknown): string {
   if (cause instanceof Error && 'code' in cause) return `cannot start: ${cause.message}`;
   throw cause;

@@ -1,5 +1,6 @@
 /** PostgreSQL as a protocol of the gate. What sessions share lives here. */
-import type { Protocol, Services, Session, SessionEvents, Target, Wire } from '../protocol.ts';
+import { reportBug } from '../../errors.ts';
+import type { Protocol, ProtocolStatistics, Services, Session, SessionEvents, Target, Wire } from '../protocol.ts';
 import { CancelRegistry } from './cancel.ts';
 import { CatalogSource } from './catalogSource.ts';
 import { DistantFlows } from './distantFlows.ts';
@@ -8,6 +9,7 @@ import { PostgresSession } from './session.ts';
 import type { Cancellable, Shared } from './session.ts';
 import { openSimpleClient } from './simpleClient.ts';
 import { StatementCache } from './statementCache.ts';
+import type { KeyData } from './wireBackend.ts';
 import { cancelRequest } from './wireToTarget.ts';
 
 const cancelKeysMax = 100_000;
@@ -16,6 +18,8 @@ export class PostgresProtocol implements Protocol {
   readonly name = 'postgres';
   readonly #catalogs = new Map<string, CatalogSource>();
   #shared: Shared | null = null;
+  /** Cancel requests of the gate's own that are under way. */
+  readonly #cancelling = new Set<Promise<void>>();
 
   async prepare(): Promise<void> {
     await loadParser();
@@ -24,6 +28,16 @@ export class PostgresProtocol implements Protocol {
   accept(client: Wire, services: Services, events: SessionEvents): Session {
     this.#shared ??= this.#share(services);
     return new PostgresSession(client, services, events, this.#shared);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#cancelling);
+  }
+
+  statistics(): ProtocolStatistics {
+    const cache = this.#shared?.cache;
+    if (cache === undefined) return { cacheHits: 0, cacheMisses: 0 };
+    return { cacheHits: cache.hits + cache.shapeHits, cacheMisses: cache.misses };
   }
 
   #share(services: Services): Shared {
@@ -35,7 +49,18 @@ export class PostgresProtocol implements Protocol {
       mockSecret: services.random(32),
       catalogOf: (own, target) => this.#catalogOf(own, target),
       cancel: (own, processId, secret) => forwardCancel(own, cancels.find(processId, secret)),
+      cancelAtTarget: (own, target, key) => this.#cancelAtTarget(own, target, key),
     };
+  }
+
+  #cancelAtTarget(services: Services, target: Target, key: KeyData): Promise<void> {
+    const cancelling = sendCancel(services, target, key)
+      .catch((error: unknown) => {
+        services.log.error({ bug: reportBug(error) }, 'a statement could not be cancelled');
+      })
+      .finally(() => this.#cancelling.delete(cancelling));
+    this.#cancelling.add(cancelling);
+    return cancelling;
   }
 
   #catalogOf(services: Services, target: Target): CatalogSource {
@@ -58,10 +83,24 @@ export class PostgresProtocol implements Protocol {
 /** Passes a cancel request on with the target's own key. Whoever has no valid key learns nothing and reaches nothing. */
 async function forwardCancel(services: Services, found: Cancellable | null): Promise<void> {
   if (found === null) return;
-  services.countersFor(found.target.info.name).cancelRequests++;
-  if (found.cancelHeld()) return;
-  const wire = await services.dial(found.target, 'postgres');
+  if (found.cancelHeld()) services.countersFor(found.target.info.name).cancelRequests++;
+  else await sendCancel(services, found.target, found.key);
+}
+
+/** Resolves when the request has left, or cannot. */
+async function sendCancel(services: Services, target: Target, key: KeyData): Promise<void> {
+  services.countersFor(target.info.name).cancelRequests++;
+  const wire = await services.dial(target, 'postgres');
   if ('code' in wire) return;
-  wire.write(cancelRequest(found.key.processId, found.key.secret), null);
+  const { promise: sent, resolve } = Promise.withResolvers<void>();
+  wire.setReader({
+    buffer: () => new Uint8Array(64),
+    // A server answers nothing to a CancelRequest (PostgreSQL manual, Canceling Requests in Progress).
+    onRead: () => {},
+    onDrain: () => {},
+    onClose: resolve,
+  });
+  wire.write(cancelRequest(key.processId, key.secret), null);
   wire.end();
+  await sent;
 }
