@@ -87,20 +87,22 @@ async function forwardCancel(services: Services, found: Cancellable | null): Pro
   else await sendCancel(services, found.target, found.key);
 }
 
-/** Resolves when the request has left, or cannot. */
+/**
+ * Resolves when the request has been acted upon, or cannot be. A server answers nothing to it and closes when it has (PostgreSQL
+ * manual, Canceling Requests in Progress); a pooler drops the request of whoever does not wait for that. How long a wire that
+ * was dialled may last bounds the wait.
+ */
 async function sendCancel(services: Services, target: Target, key: KeyData): Promise<void> {
   services.countersFor(target.info.name).cancelRequests++;
   const wire = await services.dial(target, 'postgres');
   if ('code' in wire) return;
-  const { promise: sent, resolve } = Promise.withResolvers<void>();
+  const { promise: acted, resolve } = Promise.withResolvers<void>();
   wire.setReader({
     buffer: () => new Uint8Array(64),
-    // A server answers nothing to a CancelRequest (PostgreSQL manual, Canceling Requests in Progress).
-    onRead: () => {},
+    onRead: () => wire.end(),
     onDrain: () => {},
     onClose: resolve,
   });
   wire.write(cancelRequest(key.processId, key.secret), null);
-  wire.end();
-  await sent;
+  await acted;
 }
