@@ -55,6 +55,7 @@ export async function tasks(): Promise<Task[]> {
   const audited = await openSessions(
     (user, identity, connection, client) =>
       new SessionRecorder(sink, {
+        proven: true,
         protocol: 'postgres',
         clientAddress: client.peer,
         groups: identity?.groups ?? [],

@@ -72,7 +72,7 @@ export const errors = {
     severity: 'ERROR',
     sqlstate: '0A000',
     message: 'the gate does not pass this protocol feature',
-    hint: 'FunctionCall and replication are refused unless a policy names them.',
+    hint: 'FunctionCall and replication cannot be decided, so no policy lets them through; use statements, or the target itself.',
   },
   BG_PROTOCOL_VIOLATION: {
     severity: 'FATAL',
@@ -138,7 +138,31 @@ export const errors = {
     severity: 'FATAL',
     sqlstate: '08004',
     message: 'the target did not accept the credential of the gate',
-    hint: 'Check the `credential` of this connection in the configuration.',
+    hint: 'Check the `credential` of this connection, and at the target that its role may log in this way (LOGIN, pg_hba.conf, TLS).',
+  },
+  BG_TARGET_DENIED: {
+    severity: 'FATAL',
+    sqlstate: '08004',
+    message: 'the role of the gate may not connect to the database of the target',
+    hint: 'Grant it CONNECT there, or change the `credential` of this connection in the configuration.',
+  },
+  BG_TARGET_NO_DATABASE: {
+    severity: 'FATAL',
+    sqlstate: '3D000',
+    message: 'the target has no database of the configured name',
+    hint: 'Check `target.database` of this connection in the configuration.',
+  },
+  BG_TARGET_FULL: {
+    severity: 'FATAL',
+    sqlstate: '53300',
+    message: 'the target has no room for another connection',
+    hint: 'Close idle clients, or raise the limit of the target or of its role.',
+  },
+  BG_TARGET_NOT_READY: {
+    severity: 'FATAL',
+    sqlstate: '57P03',
+    message: 'the target does not take connections now',
+    hint: 'It is starting, stopping or recovering; connect again in a moment.',
   },
   BG_TARGET_LOST: {
     severity: 'FATAL',
@@ -186,7 +210,7 @@ export const errors = {
     severity: 'FATAL',
     sqlstate: '53300',
     message: 'too many connections to the gate',
-    hint: 'Close idle clients or raise the limit.',
+    hint: 'Close idle clients, or raise the limit that the detail or the gate log names.',
   },
   BG_SECRET_UNAVAILABLE: {
     severity: 'FATAL',

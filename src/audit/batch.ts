@@ -17,6 +17,8 @@ export class Batch {
   buffer: Buffer = Buffer.allocUnsafeSlow(bufferBytesFirst);
   length = 0;
   written = 0;
+  /** Counted by whoever appends them. */
+  records = 0;
   // Waiters as parallel arrays, used again for each batch: no allocation per statement.
   waiters = 0;
   readonly #starts: number[] = [];
@@ -103,6 +105,7 @@ export class Batch {
       to += until - from;
     }
     this.length = to;
+    this.records -= this.waiters - first;
     this.forget(first);
   }
 
@@ -115,6 +118,7 @@ export class Batch {
   clear(): void {
     this.length = 0;
     this.written = 0;
+    this.records = 0;
     this.forget(0);
     if (this.buffer.length > bufferBytesKept) this.buffer = Buffer.allocUnsafeSlow(bufferBytesFirst);
   }

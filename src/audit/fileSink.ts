@@ -110,7 +110,12 @@ export class FileSink implements AuditSink {
   }
 
   statistics(): AuditStatistics {
-    return { ...this.#journal.statistics(), statements: this.#nextStatement - 1, lost: this.#lost };
+    return {
+      ...this.#journal.statistics(),
+      statements: this.#nextStatement - 1,
+
+      lost: this.#lost,
+    };
   }
 
   openSession(facts: SessionFacts): AuditSession | null {
@@ -152,6 +157,7 @@ export class FileSink implements AuditSink {
     batch.bytes(decision);
     batch.bytes(statement);
     batch.wait(start, id, onDurable);
+    batch.records++;
     this.#journal.flushSoon();
     return id;
   }
@@ -197,6 +203,7 @@ export class FileSink implements AuditSink {
     else batch.ascii(`,"sqlstate":${sqlstateJson(result.sqlstate)},"ended":"${constant(result.ended)}"}\n`);
     if (batch.length - start > resultBytesMax) throw new Error('a result record exceeds the room set aside for it');
     this.#journal.reserve(-resultBytesMax);
+    batch.records++;
   }
 
   /** Appends an event that nobody waits for, if it fits and leaves `reserve` bytes. */
@@ -211,6 +218,7 @@ export class FileSink implements AuditSink {
     batch.ascii(`{"event":"${event}","time":"${this.#stamp()}"`);
     batch.bytes(facts);
     batch.ascii('}\n');
+    batch.records++;
     this.#journal.flushLater();
     return true;
   }
@@ -231,6 +239,7 @@ export class FileSink implements AuditSink {
     const batch = this.#journal.filling;
     batch.ensure(ascii.length);
     batch.ascii(ascii);
+    batch.records++;
   }
 
   #header(previous: string | null): string {

@@ -40,6 +40,8 @@ export interface JournalStatistics {
   readonly writes: number;
   readonly syncs: number;
   readonly bytes: number;
+  /** Records that were written. */
+  readonly records: number;
   readonly pendingBytes: number;
   /** Statements whose record is not durable yet. */
   readonly waiting: number;
@@ -66,7 +68,7 @@ export class Journal {
   #lazy: NodeJS.Timeout | null = null;
   #forRoom: OnRoom[] = [];
   #onIdle: (() => void)[] = [];
-  readonly #statistics = { writes: 0, syncs: 0, bytes: 0 };
+  readonly #statistics = { writes: 0, syncs: 0, bytes: 0, records: 0 };
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -206,6 +208,7 @@ export class Journal {
 
   #succeed(batch: Batch): void {
     if (!batch.empty) this.#options.wrote((performance.now() - this.#writeStartedMs) * 1000, null);
+    this.#statistics.records += batch.records;
     if (this.#fault !== null) {
       this.#fault = null;
       this.#options.recovered();

@@ -11,10 +11,10 @@ import { decisionFragment, statementFragment } from './fragments.ts';
 import type { DecisionFragment, RecordedText, StatementFragment } from './fragments.ts';
 import type { AuditSession, AuditSink, ResultFacts, SessionFacts } from './sink.ts';
 
-/** Who a session belongs to. Without a user it is a client that has not proven who it is. */
-export interface SessionAuditFacts extends Omit<SessionFacts, 'user' | 'connection'> {
-  readonly user: string | null;
-  readonly connection: string | null;
+/** Who a session belongs to. */
+export interface SessionAuditFacts extends SessionFacts {
+  /** False: user and connection are what a client claimed whose login was refused. */
+  readonly proven: boolean;
 }
 
 /** One statement between its two records. The counts are the protocol's to fill. */
@@ -118,18 +118,14 @@ export class SessionRecorder {
   close(reason: string): void {
     if (this.#closeReason !== null) return;
     this.#closeReason = reason;
-    const { user, connection, protocol, clientAddress } = this.#facts;
-    if (user === null || connection === null) {
-      this.#sink.loginRefused({ user, connection, protocol, clientAddress, reason });
-    }
+    const { proven, user, connection, protocol, clientAddress } = this.#facts;
+    if (!proven) this.#sink.loginRefused({ user, connection, protocol, clientAddress, reason });
     this.#closeWhenSettled();
   }
 
   #open(): boolean {
     if (this.#closeReason !== null) return this.#session !== null;
-    const { user, connection } = this.#facts;
-    if (user !== null && connection !== null)
-      this.#session ??= this.#sink.openSession({ ...this.#facts, user, connection });
+    if (this.#facts.proven) this.#session ??= this.#sink.openSession(this.#facts);
     return this.#session !== null;
   }
 

@@ -1,8 +1,9 @@
 /** `serve`: runs the gate until it is told to stop. */
 import { formatFault } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
-import { openGateway, StartFailure } from '../gateway/gateway.ts';
+import { openGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { StartFailure } from '../gateway/opening.ts';
 import { openLog } from '../telemetry/log.ts';
 import { readOptions, wrongUsage } from './usage.ts';
 
@@ -41,7 +42,7 @@ export async function serve(
   return 0;
 }
 
-/** What the operating system refused (an address in use, a directory without permission), in one line. */
+/** What the operating system refused, in one line. */
 function systemFault(cause: unknown): string {
   if (cause instanceof Error && 'code' in cause) return `cannot start: ${cause.message}`;
   throw cause;

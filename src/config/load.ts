@@ -4,11 +4,12 @@ import { dirname, resolve } from 'node:path';
 
 import { readDocument } from '../yaml/document.ts';
 import type { FileFault, KeyPath, YamlDocument, YamlOptions } from '../yaml/document.ts';
-import { faultAt, issueFaults, wholeFault } from '../yaml/faults.ts';
+import { faultAt, issueFaults, pathText, wholeFault } from '../yaml/faults.ts';
 import { checkDocument, itemPaths, warnings } from './checks.ts';
 import { completeConfig } from './complete.ts';
 import type { Config } from './config.ts';
 import { explainIssue, explainKey } from './faults.ts';
+import { certificateFault, isPair, privateKeyFault } from './pem.ts';
 import { configSchema } from './schema.ts';
 
 export type ConfigResult =
@@ -78,6 +79,10 @@ interface Mention {
   readonly kind: 'env' | 'file' | 'directory';
   /** Whether others on the machine must not read it. */
   readonly private: boolean;
+  /** What a file must hold; absent: anything. */
+  readonly holds?: 'certificate' | 'key';
+  /** It need not be there yet. */
+  readonly made?: boolean;
 }
 
 async function checkWorld(
@@ -88,6 +93,8 @@ async function checkWorld(
 ): Promise<{ faults: FileFault[]; warnings: string[] }> {
   const faults: FileFault[] = [];
   const notes: string[] = [];
+  /** Of PEM files without fault, by the path of their keys. */
+  const texts = new Map<string, string>();
   const directory = dirname(resolve(document.file));
   for (const mention of needs === 'everything' ? mentions(document) : mentionsOf(document, needs.connection)) {
     const value = document.valueAt(mention.path);
@@ -100,6 +107,7 @@ async function checkWorld(
       continue;
     }
     const found = await files.stat(resolve(directory, value));
+    if (found === null && mention.made === true) continue;
     if (found?.kind !== mention.kind) {
       faults.push(
         faultAt(document, mention.path, notFound(mention.kind, found?.kind ?? null, resolve(directory, value))),
@@ -107,7 +115,23 @@ async function checkWorld(
     } else if (mention.private && (found.mode & 0o007) !== 0) {
       notes.push(`${resolve(directory, value)} can be read or changed by every user of this machine (chmod o= it)`);
     }
+    if (found?.kind !== 'file' || mention.holds === undefined) continue;
+    const path = resolve(directory, value);
+    const text = await readText(files, path);
+    const fault =
+      text === null ? `this file cannot be read: ${path}; check its permissions` : pemFault(mention, text, path);
+    if (fault !== null) faults.push(faultAt(document, mention.path, fault));
+    else if (text !== null) texts.set(pathText(mention.path), text);
   }
+  const [certificate, key] = [texts.get('listen.postgres.tls.cert'), texts.get('listen.postgres.tls.key')];
+  if (certificate !== undefined && key !== undefined && !isPair(certificate, key))
+    faults.push(
+      faultAt(
+        document,
+        ['listen', 'postgres', 'tls', 'key'],
+        'this key does not belong to the certificate of `cert`; name its own key, and let its certificate stand first in the file',
+      ),
+    );
   return { faults, warnings: notes };
 }
 
@@ -129,6 +153,18 @@ function mentionsOf(document: YamlDocument, connection: string | null): Mention[
   ];
 }
 
+function pemFault({ holds }: Mention, text: string, path: string): string | null {
+  return holds === 'key' ? privateKeyFault(text, path) : certificateFault(text, path);
+}
+
+async function readText(files: ConfigFiles, path: string): Promise<string | null> {
+  try {
+    return await files.readFile(path);
+  } catch {
+    return null;
+  }
+}
+
 function mentions(document: YamlDocument): Mention[] {
   const secretsAt: KeyPath[] = [
     ...itemPaths(document, ['identity', 'users']).map((item) => [...item, 'password']),
@@ -140,11 +176,12 @@ function mentions(document: YamlDocument): Mention[] {
     { path: [...path, 'file'], kind: 'file', private: true },
   ]);
   const tls = ['listen', 'postgres', 'tls'];
-  found.push({ path: [...tls, 'cert'], kind: 'file', private: false });
-  found.push({ path: [...tls, 'key'], kind: 'file', private: true });
+  found.push({ path: [...tls, 'cert'], kind: 'file', private: false, holds: 'certificate' });
+  found.push({ path: [...tls, 'key'], kind: 'file', private: true, holds: 'key' });
   for (const item of itemPaths(document, ['connections']))
-    found.push({ path: [...item, 'target', 'ca'], kind: 'file', private: false });
+    found.push({ path: [...item, 'target', 'ca'], kind: 'file', private: false, holds: 'certificate' });
   found.push({ path: ['policies'], kind: 'directory', private: false });
+  found.push({ path: ['data'], kind: 'directory', private: false, made: true });
   return found;
 }
 

@@ -181,7 +181,11 @@ const limits = z.strictObject({
   slow_client_ms: whole(1_000, 2_147_483_647)
     .default(900_000)
     .describe('A client that reads nothing for this long while data waits is disconnected.'),
-  drain_ms: whole(0, 3_600_000).default(30_000).describe('On SIGTERM, time for sessions to finish.'),
+  drain_ms: whole(0, 3_600_000)
+    .default(30_000)
+    .describe(
+      'On SIGTERM, time for sessions to finish; what still runs then is cancelled at its target, and rolled back.',
+    ),
 });
 
 const masking = z.strictObject({
@@ -226,7 +230,11 @@ export const configSchema = z.strictObject({
   listen: z
     .strictObject({
       postgres: postgresListener.describe('PostgreSQL clients.'),
-      control: controlListener.optional().describe('/healthz, /readyz and /metrics; absent: not served.'),
+      control: controlListener
+        .optional()
+        .describe(
+          '/healthz, /readyz and /metrics; absent: not served. A target that is down does not make the gate unready: see `blastgate_target_up`.',
+        ),
     })
     .describe('Where the gate listens.'),
   workers: z

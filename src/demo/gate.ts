@@ -48,6 +48,8 @@ export interface GateOptions {
 
 const logLinesMax = 200;
 const readyWaitMs = 20_000;
+/** Who stops the demo wants it to end, and to read of a statement that was called off. */
+export const drainMs = 1_000;
 
 /** Throws with the last words of the gate if it does not become ready. */
 export async function startGate(options: GateOptions): Promise<DemoGate> {
@@ -68,7 +70,7 @@ export async function startGate(options: GateOptions): Promise<DemoGate> {
     DEMO_DANA_PASSWORD: users.dana.password,
     DEMO_SHOP_PASSWORD: options.credential.password,
   });
-  const child = startGuarded(command, { stopSignal: 'TERM', stopWaitMs: 15_000, cwd: options.directory, env });
+  const child = startGuarded(command, { stopSignal: 'TERM', stopWaitMs: drainMs + 4_000, cwd: options.directory, env });
   const lines: string[] = [];
   for (const input of [child.stdout, child.stderr]) {
     createInterface({ input }).on('line', (line) => {
@@ -111,6 +113,7 @@ connections:
     target: { host: ${target.host}, port: ${target.port}, database: ${quote(target.database)}, tls: disable }
     credential: { user: ${quote(credential.user)}, password: { env: DEMO_SHOP_PASSWORD } }
     labels: { env: demo }
+limits: { drain_ms: ${drainMs} }
 `;
 }
 

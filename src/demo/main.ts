@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { startPostgres } from './embeddedPostgres.ts';
 import type { PostgresServer } from './embeddedPostgres.ts';
-import { startGate } from './gate.ts';
+import { drainMs, startGate } from './gate.ts';
 import type { DemoGate } from './gate.ts';
 import { loadSampleShop } from './sampleShop.ts';
 import { openTerminal } from './terminal.ts';
@@ -183,7 +183,7 @@ async function main(): Promise<void> {
     const outcome = await Promise.race([running, stopped]);
     // An interrupt during setup or tour: what is under way fails once its servers are gone, which is no news.
     if (outcome === 'interrupted') {
-      terminal.line('\nstopping');
+      terminal.line(`\nstopping: statements under way have ${drainMs / 1000} s to end, then they are called off`);
       await cleanup.run();
       await running.catch(() => {});
     }

@@ -51,6 +51,8 @@ export class Listener {
   readonly #tls: ServerTls | null;
   #onEmpty: (() => void) | null = null;
   #draining = false;
+  /** Limits of which was said that they are reached. */
+  readonly #full = new Set<string>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -94,6 +96,8 @@ export class Listener {
   /** Closes sessions that have been idle, and clients that have read nothing, for too long. Call about once a second. */
   look(nowMs: number): void {
     const { pace: limits, counters } = this.#options;
+    if (this.#clients.size < this.#options.connectionsMax) this.#full.delete('connections');
+    if (this.#unauthenticated.size < this.#options.unauthenticatedMax) this.#full.delete('unauthenticated');
     for (const client of this.#clients) {
       const { wire, session } = client;
       // What an unauthenticated client may do is limited by its own timer.
@@ -143,7 +147,7 @@ export class Listener {
     }
     this.#options.services.log.error({ bug: reportBug(error), peer: client.wire.peer }, 'a session ended by a bug');
     client.wire.destroy();
-    this.#ended(client);
+    this.#ended(client, 'BG_INTERNAL');
   }
 
   #abortAll(): void {
@@ -160,6 +164,7 @@ export class Listener {
     counters.sockets++;
     if (this.#draining || this.#clients.size >= connectionsMax) {
       counters.socketsRefused++;
+      if (!this.#draining) this.#limitReached('connections');
       socket.destroy();
       return;
     }
@@ -183,18 +188,28 @@ export class Listener {
     try {
       client.session = protocol.accept(wire, services, {
         onAuthenticated: (identity, connection) => this.#authenticated(client, identity, connection.name),
-        onAuthenticationFailed: () => {
-          counters.authenticationFailures++;
-        },
-        onEnd: () => this.#ended(client),
+        onEnd: (reason) => this.#ended(client, reason),
       });
     } catch (error) {
       this.#crash(client, error);
     }
   }
 
+  #count(reason: string): void {
+    const counter = Object.hasOwn(countedEnds, reason) ? countedEnds[reason] : null;
+    if (counter !== null) this.#options.counters[counter]++;
+  }
+
+  /** Said once until {@link look} finds room again: a flood of clients must not become a flood of lines. */
+  #limitReached(key: 'connections' | 'unauthenticated'): void {
+    if (this.#full.has(key)) return;
+    this.#full.add(key);
+    this.#options.services.log.warn({ limit: `limits.${key}` }, 'too many connections: clients are turned away');
+  }
+
   #dropOldest(): void {
     this.#options.counters.socketsRefused++;
+    this.#limitReached('unauthenticated');
     for (const oldest of this.#unauthenticated) {
       this.#unauthenticated.delete(oldest);
       this.#abort(oldest, 'BG_TOO_MANY_CONNECTIONS');
@@ -225,9 +240,10 @@ export class Listener {
     this.#options.counters.unauthenticatedOpen = this.#unauthenticated.size;
   }
 
-  #ended(client: Client): void {
+  #ended(client: Client, reason: string): void {
     this.#settle(client);
     if (!this.#clients.delete(client)) return;
+    this.#count(reason);
     this.#options.counters.socketsOpen = this.#clients.size;
     if (client.identity !== null) {
       const left = (this.#perUser.get(client.identity.user) ?? 1) - 1;
@@ -240,6 +256,16 @@ export class Listener {
     if (this.#clients.size === 0) this.#onEmpty?.();
   }
 }
+
+/** Not counted where they are noticed: a session has many ways to its end, and all lead through one place. */
+const countedEnds: Readonly<
+  Record<string, 'authenticationFailures' | 'unknownConnections' | 'protocolViolations' | 'internalErrors'>
+> = {
+  BG_AUTH_FAILED: 'authenticationFailures',
+  BG_UNKNOWN_CONNECTION: 'unknownConnections',
+  BG_PROTOCOL_VIOLATION: 'protocolViolations',
+  BG_INTERNAL: 'internalErrors',
+};
 
 function serverTls(files: { readonly cert: string; readonly key: string }): ServerTls {
   return {

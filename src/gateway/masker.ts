@@ -98,8 +98,12 @@ export class GateMasker implements Masker {
     outputStart: number,
     first: boolean,
   ): KernelResult {
-    this.#options.counters.rangesInline++;
-    return this.#kernel(plan).run(bytes, start, end, outputStart, first);
+    const { counters } = this.#options;
+    counters.rangesInline++;
+    const started = counters.maskInline.begin();
+    const result = this.#kernel(plan).run(bytes, start, end, outputStart, first);
+    counters.maskInline.end(started);
+    return result;
   }
 
   submit(
@@ -109,8 +113,14 @@ export class GateMasker implements Masker {
     outputStart: number,
     done: (result: KernelResult | null) => void,
   ): boolean {
-    if (!this.#options.lanes.submit(plan, start, end, outputStart, done)) return false;
-    this.#options.counters.rangesInLane++;
+    const { lanes, counters } = this.#options;
+    const started = counters.maskInLane.begin();
+    const timed = started < 0 ? done : this.#timed(started, done);
+    if (!lanes.submit(plan, start, end, outputStart, timed)) {
+      counters.maskInLane.drop(started);
+      return false;
+    }
+    counters.rangesInLane++;
     return true;
   }
 
@@ -121,6 +131,13 @@ export class GateMasker implements Masker {
   textMasker(rules: MaskRules, encoding: TextEncoding): TextMasker {
     const detectors = rules.values.flatMap(({ detectors: names, mask }) => names.map((name) => ({ name, mask })));
     return createTextMasker(detectors, rules.customDetectors, encoding, createHasher(this.#options.hashKey));
+  }
+
+  #timed(started: number, done: (result: KernelResult | null) => void): (result: KernelResult | null) => void {
+    return (result) => {
+      this.#options.counters.maskInLane.end(started);
+      done(result);
+    };
   }
 
   #kernel(plan: MaskPlan): Kernel {

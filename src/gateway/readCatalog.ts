@@ -8,7 +8,7 @@ import type { CatalogRows } from '../protocols/postgres/catalogBuild.ts';
 import { readCatalogRows } from '../protocols/postgres/catalogRead.ts';
 import { openSimpleClient } from '../protocols/postgres/simpleClient.ts';
 import { dial } from './dial.ts';
-import { openTargets } from './gateway.ts';
+import { openTargets } from './targets.ts';
 
 export interface ReadCatalog {
   readonly rows: CatalogRows;
@@ -30,6 +30,7 @@ export async function readCatalog(
   const { target } = opened;
   const services = {
     dial: () => dial(opened.dial, 'postgres', config.limits.dialMs),
+    onTargetLogin: () => {},
     random: (count: number) => new Uint8Array(randomBytes(count)),
   };
   const client = await openSimpleClient(services, target, gatePermit());

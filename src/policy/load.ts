@@ -12,9 +12,12 @@ import type { PolicyFile } from './types.ts';
 const filesMax = 1000;
 const fileBytesMax = 1 << 20;
 
+/** File -> digest of its content. */
+export type PolicyDigests = ReadonlyMap<string, string>;
+
 /** `digest` identifies the content that was read, so that a watch can start from exactly this. */
 export type LoadedPolicies =
-  | { readonly set: PolicySet; readonly digest: string }
+  | { readonly set: PolicySet; readonly digest: string; readonly files: PolicyDigests }
   | { readonly faults: readonly FileFault[]; readonly digest: string };
 
 export type ReadFiles = { readonly files: PolicyFile[] } | { readonly faults: FileFault[] };
@@ -27,8 +30,24 @@ export async function loadPolicies(directory: string): Promise<LoadedPolicies> {
 /** The same from files that were read already. */
 export function compileFiles(read: ReadFiles, directory: string): LoadedPolicies {
   const digest = digestOf(read);
-  const parsed = 'faults' in read ? read : parsePolicies(read.files, directory);
-  return 'faults' in parsed ? { faults: parsed.faults, digest } : { set: compilePolicies(parsed.policies), digest };
+  if ('faults' in read) return { faults: read.faults, digest };
+  const parsed = parsePolicies(read.files, directory);
+  if ('faults' in parsed) return { faults: parsed.faults, digest };
+  const files = new Map(read.files.map(({ name, text }) => [name, createHash('sha256').update(text).digest('hex')]));
+  return { set: compilePolicies(parsed.policies), digest, files };
+}
+
+/** Names of the files in which two readings differ. */
+export function changedFiles(
+  before: PolicyDigests,
+  after: PolicyDigests,
+): { readonly changed: readonly string[]; readonly added: readonly string[]; readonly removed: readonly string[] } {
+  const names = [...after.keys()];
+  return {
+    changed: names.filter((name) => before.has(name) && before.get(name) !== after.get(name)),
+    added: names.filter((name) => !before.has(name)),
+    removed: [...before.keys()].filter((name) => !after.has(name)),
+  };
 }
 
 /** JSON keeps names and texts apart, so that moving a line from one file to the next changes the digest. */

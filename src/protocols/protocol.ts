@@ -183,6 +183,13 @@ export interface SessionCounters {
   cancelRequests: number;
 }
 
+/** Measures some of many durations; a protocol has no clock of its own. */
+export interface SampledTime {
+  /** For {@link end}. */
+  begin(): number;
+  end(started: number): void;
+}
+
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -233,6 +240,10 @@ export interface Services {
   readonly policyVersion: number;
   /** Opens a connection to a target; TLS as configured, after the protocol's own preamble. */
   dial(target: Target, preamble: TlsPreamble): Promise<Wire | Fault>;
+  /** A login of the gate at a target has worked (null), or the target, or a secret, was in its way. */
+  onTargetLogin(connection: string, fault: Fault | null): void;
+  /** Where a command message spends its time until it is decided. */
+  readonly decideTime: SampledTime;
   policyFor(identity: Identity, connection: ConnectionInfo): SessionPolicy;
   /** `identity` null: a login that was refused; user and connection are then what the client claimed. */
   openAudit(user: string, identity: Identity | null, connection: string, client: Wire): SessionAudit;
@@ -263,11 +274,16 @@ export interface Session {
 
 /** What a session tells the gateway about itself. */
 export interface SessionEvents {
-  /** The client has proven who it is. False: too many sessions; the protocol says so and closes. */
+  /** The client has proven who it is. False: too many sessions of this user; the protocol says so and closes. */
   onAuthenticated(identity: Identity, connection: ConnectionInfo): boolean;
-  onAuthenticationFailed(): void;
-  /** Both sides are closed. Called once, always. */
-  onEnd(): void;
+  /** Both sides are closed. Called once, always. `reason`: a code of `errors.ts`, or another short constant. */
+  onEnd(reason: string): void;
+}
+
+export interface ProtocolStatistics {
+  /** Texts of statements whose analysis was known, and those that were analysed. */
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
 }
 
 export interface Protocol {
@@ -276,4 +292,7 @@ export interface Protocol {
   prepare(): Promise<void>;
   /** Takes over a freshly accepted client. */
   accept(client: Wire, services: Services, events: SessionEvents): Session;
+  /** Resolves when what ended sessions had to call off at their targets is called off. Never rejects. */
+  settled(): Promise<void>;
+  statistics(): ProtocolStatistics;
 }

@@ -27,6 +27,29 @@ export class Latency {
   );
 }
 
+/** Of every so many durations one is measured: where reading the clock each time would cost more than it tells. */
+export const sampledEvery = 16;
+
+/** A histogram of a sample. Its buckets are shares and quantiles, not counts of all that happened. */
+export class SampledLatency extends Latency {
+  #passed = 0;
+
+  /** The time to give to {@link end}, or -1 where this one is not measured. The first is. */
+  begin(): number {
+    return this.#passed++ % sampledEvery === 0 ? performance.now() : -1;
+  }
+
+  /** What began has not come about: the next is measured in its place. */
+  drop(startedMs: number): void {
+    if (startedMs >= 0) this.#passed = 0;
+  }
+
+  /** Counts what began at `startedMs`. */
+  end(startedMs: number): void {
+    if (startedMs >= 0) this.observe((performance.now() - startedMs) * 1000);
+  }
+}
+
 /** Counts of one configured connection. */
 export class ConnectionCounters {
   readonly protocol: string;
@@ -49,6 +72,8 @@ export class ConnectionCounters {
   bytesFromTarget = 0;
   bytesToTarget = 0;
   dialFailures = 0;
+  /** Whether the last login of the gate there worked: 1 or 0; null: none was tried yet. */
+  targetUp: 0 | 1 | null = null;
   cancelRequests = 0;
 
   constructor(protocol: string, connection: string) {
@@ -75,20 +100,17 @@ export class GateCounters {
   policyVersion = 0;
   policyReloads = 0;
   policyReloadsRefused = 0;
-  statementCacheHits = 0;
-  statementCacheMisses = 0;
   /** Ranges masked on the main thread. */
   rangesInline = 0;
   /** Ranges masked by a lane. */
   rangesInLane = 0;
-  auditRecords = 0;
   auditFailures = 0;
   /** Analysis and decision of one command message. */
-  readonly decide = new Latency();
+  readonly decide = new SampledLatency();
   /** Masking of one range on the main thread. */
-  readonly maskInline = new Latency();
+  readonly maskInline = new SampledLatency();
   /** From handing a range to a lane to having it back. */
-  readonly maskInLane = new Latency();
+  readonly maskInLane = new SampledLatency();
   /** One write of the audit log, with the flush where `durability: disk`. */
   readonly auditFlush = new Latency();
 }

@@ -1,6 +1,7 @@
 /** Every metric of the gate: name, help, labels, and how it is read from the counters. docs/metrics.md lists them. */
 import { performance } from 'node:perf_hooks';
 
+import { sampledEvery } from './counters.ts';
 import type { ConnectionCounters, GateCounters, Latency } from './counters.ts';
 import type { LanesState, MetricsState, SlabState } from './metrics.ts';
 
@@ -55,7 +56,22 @@ export const numberDefinitions: readonly NumberDefinition[] = [
     to_target: 'bytesToTarget',
   }),
   perConnection('counter', 'dial_failures_total', 'Failures to connect or log in to the target.', 'dialFailures'),
-  perConnection('counter', 'cancel_requests_total', 'Cancel requests passed to the target.', 'cancelRequests'),
+  {
+    type: 'gauge',
+    name: 'blastgate_target_up',
+    help: 'Whether the last login of the gate at the target worked (1) or not (0); absent until one was tried.',
+    labelNames: ['protocol', 'connection'],
+    read: ({ connections }) =>
+      connections.flatMap((counters): Sample[] =>
+        counters.targetUp === null ? [] : [[connectionLabels(counters), counters.targetUp]],
+      ),
+  },
+  perConnection(
+    'counter',
+    'cancel_requests_total',
+    'Cancel requests for the target: of clients, and of the gate for what a session left behind.',
+    'cancelRequests',
+  ),
   perGate('gauge', 'sockets_open', 'Client sockets open now, authenticated or not.', 'socketsOpen'),
   perGate('counter', 'sockets_total', 'Client sockets accepted.', 'sockets'),
   perGate('gauge', 'unauthenticated_sockets_open', 'Of these, not authenticated yet.', 'unauthenticatedOpen'),
@@ -75,8 +91,18 @@ export const numberDefinitions: readonly NumberDefinition[] = [
   perGate('gauge', 'policy_version', 'Number of the policy set in force.', 'policyVersion'),
   perGate('counter', 'policy_reloads_total', 'Policy changes put in force.', 'policyReloads'),
   perGate('counter', 'policy_reloads_refused_total', 'Policy changes refused as invalid.', 'policyReloadsRefused'),
-  perGate('counter', 'statement_cache_hits_total', 'Statements whose facts were known.', 'statementCacheHits'),
-  perGate('counter', 'statement_cache_misses_total', 'Statements that were parsed.', 'statementCacheMisses'),
+  fromSource(
+    'counter',
+    'statement_cache_hits_total',
+    'Texts of statements whose facts were known.',
+    ({ sources }) => sources.statements?.().cacheHits,
+  ),
+  fromSource(
+    'counter',
+    'statement_cache_misses_total',
+    'Texts of statements that were parsed.',
+    ({ sources }) => sources.statements?.().cacheMisses,
+  ),
   {
     type: 'counter',
     name: 'blastgate_masked_ranges_total',
@@ -87,7 +113,9 @@ export const numberDefinitions: readonly NumberDefinition[] = [
       [{ where: 'lane' }, gate.rangesInLane],
     ],
   },
-  perGate('counter', 'audit_records_total', 'Records written to the audit log.', 'auditRecords'),
+  fromSource('counter', 'audit_records_total', 'Records written to the audit log.', ({ sources }) =>
+    sources.auditRecords?.(),
+  ),
   perGate('counter', 'audit_failures_total', 'Writes of the audit log that failed.', 'auditFailures'),
   fromSource('gauge', 'audit_records_waiting', 'Audit records waiting for the next write.', ({ sources }) =>
     sources.auditWaiting?.(),
@@ -114,14 +142,14 @@ export const latencyDefinitions: readonly LatencyDefinition[] = [
   {
     type: 'histogram',
     name: 'blastgate_decide_seconds',
-    help: 'Analysis and decision of one command message.',
+    help: `From a command message to its decision, with the record made; one of ${sampledEvery} is measured.`,
     labelNames: [],
     read: ({ gate }) => [[{}, gate.decide]],
   },
   {
     type: 'histogram',
     name: 'blastgate_mask_seconds',
-    help: 'Masking of one range, by where; in a lane with the way there and back.',
+    help: `Masking of one range, by where; in a lane with the way there and back. One of ${sampledEvery} is measured.`,
     labelNames: ['where'],
     read: ({ gate }) => [
       [{ where: 'inline' }, gate.maskInline],

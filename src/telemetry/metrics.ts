@@ -18,12 +18,22 @@ export interface LanesState {
   readonly deaths: number;
 }
 
+/** State of the cache of statements, as `Protocol.statistics()` tells it. */
+export interface StatementsState {
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+}
+
 /** What is asked when metrics are read. The gateway sets these once it has opened what they look at. */
 export interface MetricsSources {
   slab: (() => SlabState) | null;
   lanes: (() => LanesState) | null;
   /** Audit records that wait for the next write. */
   auditWaiting: (() => number) | null;
+  /** Audit records so far. */
+  auditRecords: (() => number) | null;
+  /** What the cache of analysed statements has seen. */
+  statements: (() => StatementsState) | null;
 }
 
 export interface MetricsState {
@@ -45,7 +55,7 @@ export function openMetrics(connections: readonly { readonly name: string; reado
   const state: MetricsState = {
     gate: new GateCounters(),
     connections: [...byName.values()],
-    sources: { slab: null, lanes: null, auditWaiting: null },
+    sources: { slab: null, lanes: null, auditWaiting: null, auditRecords: null, statements: null },
   };
   let registry: Promise<{ metrics(): Promise<string> }> | null = null;
   return {

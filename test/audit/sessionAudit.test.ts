@@ -8,6 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { FileSink } from '../../src/audit/fileSink.ts';
 import type { FileSinkOptions } from '../../src/audit/fileSink.ts';
 import { SessionRecorder } from '../../src/audit/sessionAudit.ts';
+import type { SessionAuditFacts } from '../../src/audit/sessionAudit.ts';
 import type { Fault } from '../../src/errors.ts';
 import type { Decision } from '../../src/facts.ts';
 import type { SessionAudit } from '../../src/protocols/protocol.ts';
@@ -35,7 +36,11 @@ interface Setup {
   lines(): Line[];
 }
 
-function open(context: TestContext, options: Partial<FileSinkOptions> = {}, who = facts): Setup {
+function open(
+  context: TestContext,
+  options: Partial<FileSinkOptions> = {},
+  who: SessionAuditFacts = { ...facts, proven: true },
+): Setup {
   const directory = mkdtempSync(join(tmpdir(), 'blastgate-audit-'));
   const disk = new FlakyDisk();
   const sink = new FileSink({ directory, fs: disk, ...options });
@@ -163,13 +168,16 @@ test('what waits for room is refused when the disk fails, after what was taken b
 
 test('a client that never proved who it is gets a record of its own, and no statement', async (context) => {
   const { sink, lines } = open(context);
-  const audit: SessionAudit = new SessionRecorder(sink, { ...facts, user: null });
+  const audit: SessionAudit = new SessionRecorder(sink, { ...facts, user: 'mallory\n', proven: false });
   audit.begin(statement('select 1'), decision, masks);
   assert.equal((await durable(audit))?.code, 'BG_AUDIT_UNAVAILABLE');
   audit.close('BG_AUTH_FAILED');
   await sink.close();
   const [refused] = ofEvent(lines(), 'login_refused');
-  assert.deepEqual([refused?.['user'], refused?.['connection'], refused?.['reason']], [null, 'shop', 'BG_AUTH_FAILED']);
+  assert.deepEqual(
+    [refused?.['user'], refused?.['connection'], refused?.['reason']],
+    ['mallory\n', 'shop', 'BG_AUTH_FAILED'],
+  );
   assert.equal(ofEvent(lines(), 'statement').length, 0);
   assert.equal(ofEvent(lines(), 'session_open').length, 1);
 });

@@ -10,6 +10,7 @@ import type { Config } from '../../src/config/config.ts';
 import { formatFault } from '../../src/yaml/faults.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 import type { ConfigFiles, ConfigResult } from '../../src/config/load.ts';
+import { makeCertificates } from '../support/tls.ts';
 
 const minimal = `listen: { postgres: {} }
 identity:
@@ -272,6 +273,8 @@ __proto__: { a: 1 }
   });
 });
 
+const pair = makeCertificates();
+
 describe('loadConfig', () => {
   function files(entries: Readonly<Record<string, { text?: string; mode?: number; kind?: 'directory' }>>): ConfigFiles {
     return {
@@ -318,8 +321,8 @@ describe('loadConfig', () => {
   test('warns of secrets that everyone can read, not of certificates', async () => {
     const world = files({
       '/g/bg.yaml': { text },
-      '/g/c.pem': { mode: 0o644 },
-      '/g/k.pem': { mode: 0o644 },
+      '/g/c.pem': { mode: 0o644, text: pair.cert },
+      '/g/k.pem': { mode: 0o644, text: pair.key },
       '/g/pw': { mode: 0o640 },
       '/g/rules': { kind: 'directory' },
     });
@@ -329,6 +332,51 @@ describe('loadConfig', () => {
       result.warnings.map((warning) => warning.split(' ')[0]),
       ['/g/k.pem'],
     );
+  });
+
+  test('certificates and keys must be what they are called, and belong together', async () => {
+    const other = makeCertificates();
+    const faults = async (cert: string, key: string): Promise<string[]> => {
+      const world = files({
+        '/g/bg.yaml': { text },
+        '/g/c.pem': { text: cert },
+        '/g/k.pem': { text: key },
+        '/g/pw': {},
+        '/g/rules': { kind: 'directory' },
+      });
+      return faultsOf(await loadConfig('/g/bg.yaml', { env: { ALICE: 'x' }, files: world }));
+    };
+    assert.deepEqual(await faults(pair.cert, pair.key), []);
+    for (const [cert, key, expected] of [
+      [pair.cert, other.key, /tls.key: this key does not belong to the certificate of `cert`; name its own key/],
+      [
+        'not PEM',
+        pair.key,
+        /tls.cert: no certificate in \/g\/c.pem: a PEM file with -----BEGIN CERTIFICATE----- is needed/,
+      ],
+      [pair.cert, pair.cert, /tls.key: no private key in \/g\/k.pem/],
+      [pair.cert.replace(/\n[A-Za-z]/, '\n?'), pair.key, /tls.cert: the certificate in \/g\/c.pem cannot be read/],
+      [pair.cert, pair.key.replace(/\n[A-Za-z]/, '\n?'), /tls.key: the private key in \/g\/k.pem cannot be read/],
+    ] as const) {
+      const said = await faults(cert, key);
+      assert.equal(said.length, 1, said.join('\n'));
+      assert.match(said[0], expected);
+      assert.match(said[0], /^\/g\/bg.yaml:1:\d+ listen.postgres./);
+    }
+  });
+
+  test('the data directory may be missing, and may not be a file', async () => {
+    const plain = minimal.concat('policies: rules\ndata: d\n');
+    const load = (data: { kind?: 'directory' } | null): Promise<ConfigResult> => {
+      const entries = { '/g/bg.yaml': { text: plain }, '/g/rules': { kind: 'directory' } } as const;
+      return loadConfig('/g/bg.yaml', {
+        env: { ALICE: 'x' },
+        files: files(data === null ? entries : { ...entries, '/g/d': data }),
+      });
+    };
+    assert.deepEqual(faultsOf(await load(null)), []);
+    assert.deepEqual(faultsOf(await load({ kind: 'directory' })), []);
+    assert.match(faultsOf(await load({})).join(), /data: this directory is something else: \/g\/d$/);
   });
 
   test('a file that is not there is one fault', async () => {

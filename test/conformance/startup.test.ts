@@ -205,7 +205,7 @@ suite('the way to the target', () => {
     plain: '08004',
     'clear-in-the-open': '08004',
     'wrong-password': '08004',
-    'wrong-database': '08004',
+    'wrong-database': '3D000',
   })) {
     test(`${name}: refused, and the client learns nothing of the target`, async () => {
       await assert.rejects(RawClient.connect({ ...through(gate, 'free'), database: name }), (error: Error) => {

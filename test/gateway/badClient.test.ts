@@ -179,18 +179,82 @@ test('who is not known, or not who he says, or wants what does not exist', async
   assert.match(await refused('alice', password, 'nowhere'), /"C":"3D000"/);
   const first = await logIn(gate);
   const second = await logIn(gate);
-  assert.match(await refused('alice', password, 'shop'), /"C":"53300"/);
+  assert.match(await refused('alice', password, 'shop'), /"C":"53300".*limits\.connections_per_user/);
   const other = await logIn(gate, 'bob');
   for (const client of [first, second, other]) {
     await assertServes(client);
     client.close();
   }
   await assertNoLeak(gate);
-  const refusals = (await gate.audit()).filter(({ event }) => event === 'login_refused');
+  let refusals: readonly Record<string, unknown>[] = [];
+  await until('their records', async () => {
+    refusals = (await gate.audit()).filter(({ event }) => event === 'login_refused');
+    return refusals.length === 4;
+  });
   assert.deepEqual(
     refusals.map(({ reason }) => reason),
     ['BG_AUTH_FAILED', 'BG_AUTH_FAILED', 'BG_AUTH_FAILED', 'BG_UNKNOWN_CONNECTION'],
   );
+  // As they were claimed: who looks into an attack wants to know at whom it was aimed.
+  assert.deepEqual(
+    refusals.map(({ user, connection }) => [user, connection]),
+    [
+      ['alice', 'shop'],
+      ['nobody', 'shop'],
+      ['nobody', 'nowhere'],
+      ['alice', 'nowhere'],
+    ],
+  );
+  const [logged] = gate.log.filter(({ msg }) => msg === 'client turned away');
+  assert.deepEqual([logged['user'], logged['connection']], ['alice', 'shop']);
+  assert.equal(await gate.metric('authentication_failures_total'), 3);
+  assert.equal(await gate.metric('unknown_connections_total'), 1);
+});
+
+test('a refusal names the limit that was hit, and no way that does not exist', async (context) => {
+  const few = await openBoth(context, 'unauthenticated: 1');
+  const oldest = await dialGate(few);
+  await until('it is seen', async () => (await few.metric('unauthenticated_sockets_open')) === 1);
+  const newer = await dialGate(few);
+  assert.match((await readToEnd(oldest)).toString('latin1'), /BG_TOO_MANY_CONNECTIONS.*`limits\.unauthenticated`/);
+  newer.destroy();
+  const one = await openBoth(context, 'connections: 1');
+  const client = await logIn(one);
+  for (let turn = 0; turn < 3; turn++) await readToEnd(await dialGate(one));
+  for (const [gate, limit] of [
+    [few, 'limits.unauthenticated'],
+    [one, 'limits.connections'],
+  ] as const) {
+    const warned = gate.log.filter(({ msg }) => msg === 'too many connections: clients are turned away');
+    assert.deepEqual(
+      warned.map((line) => line['limit']),
+      [limit],
+    );
+  }
+  client.close();
+  await assertNoLeak(one);
+  const replication = { host: '127.0.0.1', port: one.port, user: 'alice', password, database: 'shop' };
+  await assert.rejects(RawClient.connect({ ...replication, parameters: { replication: 'true' } }), (error: Error) => {
+    assert.match(error.message, /BG_FEATURE_REFUSED.*no policy lets them through/);
+    return true;
+  });
+});
+
+test('a client that calls itself anything is recorded in bounds', async (context) => {
+  const gate = await openBoth(context, '');
+  const user = `"}\n${'x'.repeat(250)}`;
+  const options = { host: '127.0.0.1', port: gate.port, user, password, database: 'shop' };
+  await assert.rejects(RawClient.connect(options), /28P01/);
+  await assertNoLeak(gate);
+  let refusals: readonly Record<string, unknown>[] = [];
+  await until('the record', async () => {
+    refusals = (await gate.audit()).filter(({ event }) => event === 'login_refused');
+    return refusals.length === 1;
+  });
+  const [logged] = gate.log.filter(({ msg }) => msg === 'client turned away');
+  for (const shown of [refusals[0]['user'], logged['user']]) {
+    assert.ok(String(shown).startsWith('"}\nxxx') && String(shown).length < 260, String(shown));
+  }
 });
 
 test('a login that takes too long, silent or byte by byte', async (context) => {

@@ -69,7 +69,7 @@ class StubSession implements Session, WireReader {
 
   onClose(): void {
     this.#pass('onClose');
-    this.#events.onEnd();
+    this.#events.onEnd('gone');
   }
 
   get busy(): boolean {
@@ -91,7 +91,7 @@ class StubSession implements Session, WireReader {
     this.#pass('crash');
     this.crashed++;
     this.#wire.end();
-    this.#events.onEnd();
+    this.#events.onEnd('BG_INTERNAL');
   }
 }
 
@@ -99,6 +99,7 @@ interface Stage {
   readonly listener: Listener;
   readonly port: number;
   readonly log: readonly object[];
+  readonly counters: GateCounters;
 }
 
 async function stage(context: Endings, throwsAtOnce: boolean): Promise<Stage> {
@@ -107,6 +108,8 @@ async function stage(context: Endings, throwsAtOnce: boolean): Promise<Stage> {
   const protocol: Protocol = {
     name: 'stub',
     prepare: () => Promise.resolve(),
+    settled: () => Promise.resolve(),
+    statistics: () => ({ cacheHits: 0, cacheMisses: 0 }),
     accept: (wire, _services, events) => {
       if (throwsAtOnce && accepted++ === 0) throw new Bug();
       return new StubSession(wire, events);
@@ -114,6 +117,7 @@ async function stage(context: Endings, throwsAtOnce: boolean): Promise<Stage> {
   };
   let accepted = 0;
   const services = { log: { debug: write, info: write, warn: write, error: write } } as unknown as Services;
+  const counters = new GateCounters();
   const listener = new Listener({
     protocol,
     services,
@@ -125,12 +129,12 @@ async function stage(context: Endings, throwsAtOnce: boolean): Promise<Stage> {
     unauthenticatedMax: 100,
     authenticationMs: 60_000,
     pace: { idleMs: 1000, slowClientMs: 60_000 },
-    counters: new GateCounters(),
+    counters,
     connectionCounters: () => new ConnectionCounters('stub', 'shop'),
   });
   const { port } = await listener.listen();
   context.after(() => listener.drain(100));
-  return { listener, port, log };
+  return { listener, port, log, counters };
 }
 
 async function echo(socket: net.Socket, text: string): Promise<string> {
@@ -142,7 +146,7 @@ async function echo(socket: net.Socket, text: string): Promise<string> {
 for (const entry of entries) {
   test(`a session that throws at ${entry} ends, and others go on`, async (context) => {
     const endings = new Endings(context);
-    const { listener, port, log } = await stage(endings, entry === 'accept');
+    const { listener, port, log, counters } = await stage(endings, entry === 'accept');
     const broken = await openSocket({ host: '127.0.0.1', port });
     broken.on('error', () => {});
     broken.resume();
@@ -174,6 +178,7 @@ for (const entry of entries) {
     other.destroy();
     broken.destroy();
     await until('all are gone', () => listener.open === 0);
+    if (entry !== 'onClose' && entry !== 'drain') assert.equal(counters.internalErrors, 1);
   });
 }
 

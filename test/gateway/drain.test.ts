@@ -1,6 +1,6 @@
 /** The end of a gate, and changes of its policies while sessions go on. */
 import assert from 'node:assert/strict';
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { complete, dataRow, diagnostic, ready, rowDescription } from '../protocols/sessionTarget.ts';
@@ -100,9 +100,21 @@ test('a policy file with errors changes nothing; a right one counts from the nex
     assert.equal(await blocked('select 1'), false);
   }
   await changePolicy(gate, rule('select'), /^policies reloaded/);
+  const file = (name: string): string => join(gate.directory, 'policies', name);
+  const said = (): unknown[] => {
+    const line = gate.log.findLast(({ msg }) => msg === 'policies reloaded');
+    return [line?.['changed'], line?.['added'], line?.['removed']];
+  };
+  assert.deepEqual(said(), [[file('policy.yaml')], [], []]);
   assert.equal(await blocked('select 1'), true);
   assert.equal(await blocked('drop table x'), false);
   assert.equal(await gate.metric('policy_reloads_refused_total'), 4);
+  await writeFile(file('more.yaml'), 'name: more\n');
+  await until('the new file', () => String(said()[1]) === file('more.yaml'));
+  assert.deepEqual(said(), [[], [file('more.yaml')], []]);
+  await rm(file('more.yaml'));
+  await until('its end', () => String(said()[2]) === file('more.yaml'));
+  assert.deepEqual(said(), [[], [], [file('more.yaml')]]);
   client.close();
   await assertNoLeak(gate);
 });

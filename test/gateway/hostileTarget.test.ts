@@ -196,19 +196,23 @@ async function refusal(gate: { readonly port: number }): Promise<string> {
   return cause.message;
 }
 
+const refusedWith = (sqlstate: string): Buffer =>
+  message('E', cstring('SFATAL'), cstring(`C${sqlstate}`), cstring(`M${canary}`), Buffer.of(0));
+
 test('a target that misbehaves before it is ready', async (context) => {
   const endings = new Endings(context);
   const greetings: readonly (readonly [what: string, greeting: Buffer, sqlstate: RegExp])[] = [
     [
       'an error',
       message('E', cstring('SFATAL'), cstring('C53300'), cstring(`M${canary}`), Buffer.of(0)),
-      /"C":"08001"/,
+      /"C":"53300".*BG_TARGET_FULL/,
     ],
-    [
-      'a refused credential',
-      message('E', cstring('SFATAL'), cstring('C28P01'), cstring('Mx'), Buffer.of(0)),
-      /"C":"08004"/,
-    ],
+    ['a refused credential', refusedWith('28P01'), /"C":"08004".*BG_TARGET_AUTH_FAILED/],
+    ['a role that may not log in', refusedWith('28000'), /"C":"08004".*BG_TARGET_AUTH_FAILED/],
+    ['a role without CONNECT', refusedWith('42501'), /"C":"08004".*BG_TARGET_DENIED/],
+    ['no such database', refusedWith('3D000'), /"C":"3D000".*BG_TARGET_NO_DATABASE/],
+    ['a server that starts', refusedWith('57P03'), /"C":"57P03".*BG_TARGET_NOT_READY/],
+    ['any other refusal', refusedWith('58000'), /"C":"08001".*BG_TARGET_UNREACHABLE/],
     [
       'endless settings',
       all([authenticationOk, ...Array.from({ length: 500 }, () => parameterStatus('a', 'b'))]),
@@ -224,6 +228,11 @@ test('a target that misbehaves before it is ready', async (context) => {
     const said = await refusal(gate);
     assert.match(said, sqlstate, what);
     assert.ok(!said.includes(canary), what);
+    assert.equal(await gate.metric('target_up'), 0, what);
+    assert.equal(await gate.metric('dial_failures_total'), 1, what);
+    const warned = gate.log.find(({ msg }) => msg === 'the gate cannot log in at the target');
+    assert.equal(warned?.['connection'], 'shop', what);
+    assert.ok(!JSON.stringify(gate.log).includes(canary), what);
     await assertNoLeak(gate);
   }
 });

@@ -118,6 +118,7 @@ test('slow_client_ms: who leaves a result unread loses the session, and the targ
   greedy.send(query('select much'));
   await until('the end of the slow client', async () => (await gate.metric('slow_clients_total')) === 1);
   await assertNoLeak(gate, 1);
+  assert.equal(await gate.metric('cancel_requests_total'), 1, 'it goes on with nothing');
   await until('the end of its target', () => target.connections.filter(({ socket }) => !socket.closed).length === 1);
   assert.deepEqual(rowsOf(await good.ask([query('select 1')])), [['1']]);
   greedy.socket.destroy();

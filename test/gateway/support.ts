@@ -85,6 +85,10 @@ export interface GateOptions {
   readonly policy?: string;
   /** More keys of `limits`, in YAML's flow form: `drain_ms: 100, dial_ms: 200`. */
   readonly limits?: string;
+  /** The same of `masking`. */
+  readonly masking?: string;
+  /** More items of `connections`, each a line that begins with `  - `. */
+  readonly connections?: readonly string[];
 }
 
 export const allowAll = 'name: all\ndefault: allow\n';
@@ -114,7 +118,8 @@ connections:
     protocol: postgres
     target: { host: 127.0.0.1, port: ${port}, database: ${database}, tls: disable }
     credential: { user: ${user}${credential} }
-limits: { ${options.limits ?? ''} }
+${(options.connections ?? []).map((item) => `${item}\n`).join('')}limits: { ${options.limits ?? ''} }
+masking: { ${options.masking ?? ''} }
 `,
   );
   return directory;
@@ -126,6 +131,9 @@ export interface Gate {
   readonly log: readonly Record<string, unknown>[];
   /** Sum over all labels. */
   metric(name: string): Promise<number>;
+  /** All of /metrics. */
+  metrics(): Promise<string>;
+  readonly controlPort: number;
   audit(): Promise<readonly Record<string, unknown>[]>;
   /** Drains and closes; again does nothing. */
   stop(): Promise<void>;
@@ -146,6 +154,8 @@ export async function openGate(context: Afterwards, options: GateOptions): Promi
     port: gateway.port,
     directory,
     log,
+    controlPort: gateway.controlPort ?? 0,
+    metrics: () => readMetrics(gateway.controlPort ?? 0),
     metric: async (name) => await readMetric(gateway.controlPort ?? 0, name),
     audit: () => readAudit(directory),
     stop,
@@ -153,12 +163,16 @@ export async function openGate(context: Afterwards, options: GateOptions): Promi
 }
 
 export async function readMetric(controlPort: number, name: string): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${controlPort}/metrics`, { headers: { connection: 'close' } });
-  const lines = (await response.text())
+  const lines = (await readMetrics(controlPort))
     .split('\n')
     .filter((line) => /^[a-z_]+/.exec(line)?.[0] === `blastgate_${name}`);
   if (lines.length === 0) throw new Error(`no metric ${name}`);
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+export async function readMetrics(controlPort: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${controlPort}/metrics`, { headers: { connection: 'close' } });
+  return await response.text();
 }
 
 export async function readAudit(directory: string): Promise<Record<string, unknown>[]> {

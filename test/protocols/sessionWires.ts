@@ -272,7 +272,6 @@ export class World {
     const replaced = this.opened > 1 ? this.#options.replace?.(services) : undefined;
     const session = this.#protocol.accept(client, replaced === undefined ? services : { ...services, ...replaced }, {
       onAuthenticated: () => true,
-      onAuthenticationFailed: () => {},
       onEnd: () => void this.ended++,
     });
     client.guarded = this.#options.guarded ?? false;
@@ -324,6 +323,8 @@ export class World {
       findUser: (name) => (name === 'alice' ? { identity: alice, verifier: this.#verifier } : null),
       findTarget: (name) => (name === 'shop' ? target : null),
       dial: () => this.#dial(),
+      onTargetLogin: () => {},
+      decideTime: { begin: () => 0, end: () => {} },
       policyFor: () => this.#policy,
       catalogRead: () => {},
       openAudit:

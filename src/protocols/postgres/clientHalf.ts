@@ -17,6 +17,9 @@ const heldBytesHigh = 1024 * 1024;
 /** What may still come after a pause: the rest of a TLS record that is open already. */
 const restBytesMax = 16 * 1024;
 
+/** Messages that are decided. */
+const commands: ReadonlySet<number> = new Set([Frontend.Query, Frontend.Parse, Frontend.Bind, Frontend.Execute]);
+
 export class ClientHalf implements WireReader {
   readonly #conversation: Conversation;
   readonly #messages: ClientMessages;
@@ -55,7 +58,7 @@ export class ClientHalf implements WireReader {
   }
 
   onClose(): void {
-    this.#conversation.close('client', null);
+    this.#conversation.close('gone', null);
     this.#buffer.onWireClosed();
   }
 
@@ -105,6 +108,17 @@ export class ClientHalf implements WireReader {
     this.#conversation.client.pause();
   }
 
+  /** Of a message that has to wait only the last attempt is measured: waiting is no work. */
+  #present(): boolean {
+    const { bytes, slot } = this.#buffer;
+    if (!commands.has(this.#frame.type)) return this.#messages.onMessage(bytes, this.#frame, slot);
+    const { decideTime } = this.#conversation.services;
+    const started = decideTime.begin();
+    const done = this.#messages.onMessage(bytes, this.#frame, slot);
+    if (done) decideTime.end(started);
+    return done;
+  }
+
   #parse(): void {
     const buffer = this.#buffer;
     let at = buffer.from;
@@ -125,7 +139,7 @@ export class ClientHalf implements WireReader {
       }
       const state = nextFrame(buffer.bytes, at, buffer.fill, this.#limits, this.#frame);
       if (state === FrameState.complete) {
-        if (!this.#messages.onMessage(buffer.bytes, this.#frame, buffer.slot)) {
+        if (!this.#present()) {
           buffer.consume(at);
           buffer.reserve(this.#frame.end - at + restBytesMax);
           return;

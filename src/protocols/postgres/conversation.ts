@@ -28,6 +28,8 @@ export interface ConversationParts {
   readonly targetWire: Wire;
   readonly audit: SessionAudit;
   readonly masks: MaskContext;
+  /** Calls off what still runs at the target. Resolves when the target may be left; null: at once. */
+  readonly callOff: (reason: string) => Promise<void> | null;
   readonly onEnd: (reason: string) => void;
   /** See {@link Session.crash}. */
   readonly crash: (error: unknown) => void;
@@ -78,6 +80,7 @@ export class Conversation {
   readonly crash: (error: unknown) => void;
   /** A message has left in part, so nothing may be put between its bytes. */
   midMessage = false;
+  readonly #callOff: (reason: string) => Promise<void> | null;
   readonly #onEnd: (reason: string) => void;
   #policy: SessionPolicy;
   /** Runs whose result line is still to be written. */
@@ -91,6 +94,7 @@ export class Conversation {
     this.targetWire = parts.targetWire;
     this.audit = parts.audit;
     this.masks = parts.masks;
+    this.#callOff = parts.callOff;
     this.#onEnd = parts.onEnd;
     this.crash = parts.crash;
     this.counters = parts.services.countersFor(parts.target.info.name);
@@ -259,10 +263,25 @@ export class Conversation {
     this.toTarget.discard();
     if (farewell !== null) this.client.write(farewell, null);
     this.client.end();
-    // Terminate lets the target end its session in order; a transaction that is open is rolled back either way.
-    this.targetWire.write(terminate(), null);
-    this.targetWire.end();
+    // A pooler in front of the target forgets the key of a session that has left, so the cancel goes first.
+    const calledOff = this.#callOff(reason);
+    if (calledOff === null) this.#leaveTarget();
+    else this.#leaveAfter(calledOff);
     this.audit.close(reason);
     this.#onEnd(reason);
+  }
+
+  #leaveAfter(calledOff: Promise<void>): void {
+    const leave = calledOff.then(() => this.#leaveTarget());
+    leave.catch((error: unknown) => {
+      this.targetWire.destroy();
+      this.crash(error);
+    });
+  }
+
+  /** Terminate lets the target end its session in order; a transaction that is open is rolled back either way. */
+  #leaveTarget(): void {
+    this.targetWire.write(terminate(), null);
+    this.targetWire.end();
   }
 }

@@ -45,6 +45,8 @@ export interface Shared {
   readonly mockSecret: Uint8Array;
   catalogOf(services: Services, target: Target): CatalogSource;
   cancel(services: Services, processId: number, secret: Uint8Array): Promise<void>;
+  /** Calls off what runs at the target in the session of `key`. Resolves when that has left, or cannot; never rejects. */
+  cancelAtTarget(services: Services, target: Target, key: KeyData): Promise<void>;
 }
 
 export class PostgresSession implements Session {
@@ -59,6 +61,10 @@ export class PostgresSession implements Session {
   #ended = false;
   #draining = false;
   #cancelKey: CancelKey | null = null;
+  /** As the target gave it; null: it gave none. */
+  #targetKey: KeyData | null = null;
+  /** As the client claims; what it has proven stands in the conversation. */
+  #claimed: ClientStartup | null = null;
   /** The wire to the target until a conversation owns it. */
   #dialled: Wire | null = null;
   #halves: { readonly client: ClientHalf; readonly target: TargetHalf } | null = null;
@@ -91,7 +97,7 @@ export class PostgresSession implements Session {
   abort(code: ErrorCode): void {
     const conversation = this.#conversation;
     if (conversation !== null) conversation.close(code, conversation.midMessage ? null : errorResponse(code));
-    else this.#turnAway(code, errorResponse(code));
+    else this.#turnAway(code, errorResponse(code, code === tooManyOfUser.code ? { detail: tooManyWaiting } : {}));
   }
 
   crash(error: unknown): void {
@@ -105,6 +111,7 @@ export class PostgresSession implements Session {
     if (this.#ended) return;
     // Something had been closed already, or closing has thrown: nothing more may pass, in either direction.
     this.#client.destroy();
+    void this.#callOff('BG_INTERNAL');
     this.#conversation?.targetWire.destroy();
     this.#finish('BG_INTERNAL');
   }
@@ -119,16 +126,16 @@ export class PostgresSession implements Session {
     }
     if (opening.kind === 'fault') return this.#refuse(opening.fault);
     const { reader, startup } = opening;
+    this.#claimed = startup;
     const services = this.#services;
     const proven = await authenticate(this.#client, reader, startup, services, this.#shared.mockSecret);
     if (this.#ended) return;
     if ('code' in proven) {
-      this.#events.onAuthenticationFailed();
       this.#audit = services.openAudit(startup.user, null, startup.database, this.#client);
       return this.#refuse(proven);
     }
     if (!this.#events.onAuthenticated(proven.user.identity, proven.target.info)) {
-      return this.#refuse({ code: 'BG_TOO_MANY_CONNECTIONS', detail: 'limit of sessions' });
+      return this.#refuse(tooManyOfUser);
     }
     // A client that leaves now must not keep a session until the target has answered.
     reader.onGone = () => this.#turnAway('gone', null);
@@ -168,11 +175,13 @@ export class PostgresSession implements Session {
       targetWire: loggedIn.wire,
       audit: this.#audit,
       masks,
+      callOff: (reason) => this.#callOff(reason),
       onEnd: (reason) => this.#finish(reason),
       crash: (error) => this.crash(error),
     });
     conversation.reportsPath = loggedIn.parameters.has('search_path');
     this.#conversation = conversation;
+    this.#targetKey = loggedIn.key;
     this.#dialled = null;
     this.#greet(startup, target, loggedIn);
     this.#connect(conversation, reader, loggedIn);
@@ -248,9 +257,12 @@ export class PostgresSession implements Session {
   /** Ends a session that has not begun to talk to its target. */
   #refuse(fault: Fault): void {
     const { log } = this.#services;
-    log.info({ code: fault.code, detail: fault.detail, peer: this.#client.peer }, 'client turned away');
-    const overrides = fault.code === 'BG_PARAMETER_REFUSED' ? { detail: fault.detail } : {};
-    this.#turnAway(fault.code, errorResponse(fault.code, { ...overrides, severity: 'FATAL' }));
+    const { code, detail } = fault;
+    const claimed = this.#claimed;
+    const names = claimed === null ? {} : { user: shown(claimed.user), connection: shown(claimed.database) };
+    log.info({ code, detail, peer: this.#client.peer, ...names }, 'client turned away');
+    const overrides = detailed.has(code) ? { detail } : {};
+    this.#turnAway(code, errorResponse(code, { ...overrides, severity: 'FATAL' }));
   }
 
   #turnAway(reason: string, farewell: Uint8Array | null): void {
@@ -266,22 +278,45 @@ export class PostgresSession implements Session {
     this.#ended = true;
     try {
       this.#dialled?.destroy();
-      if (reason === 'BG_INTERNAL') this.#cancelAtTarget();
       if (this.#cancelKey !== null) this.#shared.cancels.revoke(this.#cancelKey.processId);
       this.#masks?.close();
       this.#halves?.client.close();
       this.#halves?.target.close();
     } finally {
-      this.#events.onEnd();
+      this.#events.onEnd(reason);
     }
   }
 
-  /** The target would go on with what nobody waits for: a server looks for its client only when it writes to it. */
-  #cancelAtTarget(): void {
-    const key = this.#cancelKey;
-    if (key === null || this.#conversation === null || this.#conversation.expected.length === 0) return;
-    this.#shared.cancel(this.#services, key.processId, key.secret).catch((error: unknown) => {
-      this.#services.log.error({ bug: reportBug(error) }, 'a statement could not be cancelled');
-    });
+  /**
+   * The target would go on with what nobody waits for, and commit it: a server looks for its client only when it writes to
+   * it. A server that terminates a session itself rolls back what runs in it, so whoever reads 57P01 counts on that.
+   *
+   * The same where a client is simply gone. A server on its own would notice late or never; but its client would not know
+   * either whether the statement was committed, and meanwhile it holds locks and a place at the target. Only a client
+   * that takes its leave with Terminate wants what it has sent before to be run.
+   */
+  #callOff(reason: string): Promise<void> | null {
+    const conversation = this.#conversation;
+    if (reason === 'client' || reason === 'BG_TARGET_LOST') return null;
+    if (this.#targetKey === null || conversation === null || conversation.expected.length === 0) return null;
+    return this.#shared.cancelAtTarget(this.#services, conversation.target, this.#targetKey);
   }
+}
+
+const tooManyOfUser: Fault = {
+  code: 'BG_TOO_MANY_CONNECTIONS',
+  detail: 'this user has as many sessions as `limits.connections_per_user` of the gate allows',
+};
+
+/** A session is told so only before it has logged in: it made room for a newer one. */
+const tooManyWaiting = 'more clients are logging in than `limits.unauthenticated` of the gate allows';
+
+/** Faults whose detail is of the gate's own making, or of the client's, and helps the client. */
+const detailed: ReadonlySet<ErrorCode> = new Set(['BG_PARAMETER_REFUSED', 'BG_TOO_MANY_CONNECTIONS']);
+
+/** Of what a client calls itself, and it may say anything, this much is logged. */
+const nameUnitsMax = 128;
+
+function shown(name: string): string {
+  return name.length > nameUnitsMax ? `${name.slice(0, nameUnitsMax)}...` : name;
 }

@@ -1,10 +1,11 @@
 /** Runs statements of the gate's own on a connection of its own, one at a time: catalog reads. */
 import type { Fault } from '../../errors.ts';
 import type { Permit } from '../../facts.ts';
-import type { Services, Target, Wire } from '../protocol.ts';
+import type { Target, Wire } from '../protocol.ts';
 import type { MessageReader } from './messageReader.ts';
 import { readTextRow } from './textRows.ts';
 import { logInAtTarget } from './targetLogin.ts';
+import type { LoginServices } from './targetLogin.ts';
 import { Backend, backendLimits } from './wire.ts';
 import { query, terminate } from './wireToTarget.ts';
 
@@ -79,7 +80,7 @@ export class SimpleClient {
 
 /** Opens a client at `target`. `permit` proves that no client's statement takes this way. */
 export async function openSimpleClient(
-  services: Pick<Services, 'dial' | 'random'>,
+  services: LoginServices,
   target: Target,
   permit: Permit,
 ): Promise<SimpleClient | Fault> {

@@ -58,6 +58,7 @@ export class StatementTexts {
   }
 
   #ask(text: Uint8Array): void {
+    this.#cache.misses++;
     const held = { text, result: null };
     this.#held = held;
     const conversation = this.#conversation;

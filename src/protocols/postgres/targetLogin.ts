@@ -1,5 +1,5 @@
 /** Logs in at a target: StartupMessage to ReadyForQuery, within the limits of a handshake. */
-import type { Fault } from '../../errors.ts';
+import type { ErrorCode, Fault } from '../../errors.ts';
 import type { Services, Target, Wire } from '../protocol.ts';
 import { TargetAuthentication } from './authentication.ts';
 import { MessageReader } from './messageReader.ts';
@@ -26,30 +26,38 @@ const messagesMax = 200;
 /** Deriving the SCRAM key costs milliseconds, so it is kept as long as the password is the same. */
 const salted = new Map<string, { readonly password: string; readonly salt: SaltPassword }>();
 
+/** What a login needs of the gateway. */
+export type LoginServices = Pick<Services, 'dial' | 'random' | 'onTargetLogin'>;
+
 /** `onOpen` gets the wire before the login, so that the caller can give up. The wire's own expiry bounds the time. */
 export async function logInAtTarget(
-  services: Pick<Services, 'dial' | 'random'>,
+  services: LoginServices,
   target: Target,
   parameters: Iterable<readonly [string, string]>,
   onOpen: (wire: Wire) => void = () => {},
 ): Promise<LoggedIn | Fault> {
   const password = await target.password();
-  if (typeof password !== 'string') return password;
+  if (typeof password !== 'string') {
+    services.onTargetLogin(target.info.name, password);
+    return password;
+  }
   const wire = await services.dial(target, 'postgres');
   if ('code' in wire) return wire;
   onOpen(wire);
   const reader = new MessageReader(wire);
   const startup = [['user', target.user], ['database', target.database], ...parameters] as const;
   wire.write(startupMessage(0, startup), null);
-  const fault = await authenticate(services, target, password, wire, reader);
-  const result = fault ?? (await untilReady(wire, reader));
-  if ('code' in result) wire.destroy();
-  else wire.expireIn(null);
+  const refused = await authenticate(services, target, password, wire, reader);
+  const result = refused ?? (await untilReady(wire, reader));
+  const fault = 'code' in result ? result : null;
+  services.onTargetLogin(target.info.name, fault);
+  if (fault === null) wire.expireIn(null);
+  else wire.destroy();
   return result;
 }
 
 async function authenticate(
-  services: Pick<Services, 'dial' | 'random'>,
+  services: LoginServices,
   target: Target,
   password: string,
   wire: Wire,
@@ -113,11 +121,21 @@ function lost(end: 'closed' | 'malformed'): Fault {
   return { code: 'BG_TARGET_UNREACHABLE', detail: 'the target closed the connection during login' };
 }
 
-/** SQLSTATE classes: 28 invalid authorization, 3D no such database, 53 no room, 57 not accepting connections. */
+/** What a client may know of a refusal (PostgreSQL manual, Appendix A): enough to tell whom to ask, and whether to wait. */
+function codeOf(sqlstate: string): ErrorCode {
+  if (sqlstate.startsWith('28')) return 'BG_TARGET_AUTH_FAILED';
+  if (sqlstate.startsWith('42')) return 'BG_TARGET_DENIED';
+  if (sqlstate === '3D000') return 'BG_TARGET_NO_DATABASE';
+  if (sqlstate === '53300') return 'BG_TARGET_FULL';
+  return sqlstate === '57P03' ? 'BG_TARGET_NOT_READY' : 'BG_TARGET_UNREACHABLE';
+}
+
 function refusedBy(message: Message): Fault {
   const fields = readDiagnostic(message.body, 0, message.body.length);
   if (fields instanceof WireFault) return fields;
   const sqlstate = fields.find((field) => field.type === 'C')?.value ?? '';
-  const code = /^(28|3D|42)/.test(sqlstate) ? 'BG_TARGET_AUTH_FAILED' : 'BG_TARGET_UNREACHABLE';
-  return { code, detail: `the target refused the login with SQLSTATE ${sqlstate.replace(/[^0-9A-Z]/g, '?')}` };
+  return {
+    code: codeOf(sqlstate),
+    detail: `the target refused the login with SQLSTATE ${sqlstate.replace(/[^0-9A-Z]/g, '?')}`,
+  };
 }
