@@ -17,6 +17,7 @@ import {
   failingParse,
   failingQuery,
   failingUnnamedParse,
+  isFault,
   refusalFor,
   refusalOf,
   syntaxError,
@@ -162,7 +163,7 @@ export class ClientMessages {
     const running = this.#verdicts.runningQuery(statements);
     const decision = this.#verdicts.judge(this.#verdicts.decide(running), running);
     if (decision === 'wait') return this.#hold();
-    if ('code' in decision || decision.permit === null) {
+    if (isFault(decision) || decision.permit === null) {
       return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
     }
     const { foresight } = this.#verdicts;
@@ -215,7 +216,7 @@ export class ClientMessages {
     const { statements } = prepared;
     const decision = this.#judge(prepared);
     if (decision === 'wait') return this.#hold();
-    if ('code' in decision || decision.permit === null)
+    if (isFault(decision) || decision.permit === null)
       return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
     const written = this.#verdicts.maskWritten(statements, bytes, message);
     if (written !== null) return this.#refuse('bind', failingParse, this.#maskRefused(statements, written));
@@ -253,7 +254,7 @@ export class ClientMessages {
     const goesOn = portal.run !== null && !portal.run.ended;
     const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#judge(prepared);
     if (decision === 'wait') return this.#hold();
-    if ('code' in decision || decision.permit === null)
+    if (isFault(decision) || decision.permit === null)
       return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
     const entry = new Expected('execute', false);
     entry.portal = portal;
@@ -335,8 +336,8 @@ export class ClientMessages {
 
   /** @param decision or why there is none. */
   #blocked(statements: readonly AnalyzedStatement[], decision: Decision | Fault): Refusal {
-    const known = 'code' in decision ? blockedFor(decision.detail) : decision;
-    const refusal = 'code' in decision ? refusalFor(decision.code, { message: decision.detail }) : refusalOf(known);
+    const known = isFault(decision) ? blockedFor(decision.code, decision.detail) : decision;
+    const refusal = isFault(decision) ? refusalFor(decision.code, { message: decision.detail }) : refusalOf(known);
     this.#conversation.refused(this.#record(statements, known), refusal.code);
     return refusal;
   }
@@ -344,7 +345,7 @@ export class ClientMessages {
   /** The refusal of a statement that would overwrite a value with the mask that was shown for it. */
   #maskRefused(statements: readonly AnalyzedStatement[], { schema, table, column }: ColumnName): Refusal {
     const message = `the value given for ${schema}.${table}.${column} is a mask, not a value`;
-    this.#conversation.refused(this.#record(statements, blockedFor(message)), 'BG_MASK_WRITTEN');
+    this.#conversation.refused(this.#record(statements, blockedFor('BG_MASK_WRITTEN', message)), 'BG_MASK_WRITTEN');
     return refusalFor('BG_MASK_WRITTEN', { message });
   }
 
@@ -352,7 +353,7 @@ export class ClientMessages {
   #unparsable(fault: ParseFault, bytes: Uint8Array, start: number, end: number): Refusal {
     const text = utf8Text(bytes, start, Math.min(end, start + recordedCharactersMax));
     const record = { text, fingerprint: '', kind: 'unparsable' };
-    const entry = this.#conversation.audit.begin(record, blockedFor(fault.detail), []);
+    const entry = this.#conversation.audit.begin(record, blockedFor(fault.code, fault.detail), []);
     this.#conversation.refused(entry, fault.code);
     const { syntax } = fault;
     if (syntax !== undefined) return syntaxError(syntax.said, syntax.position);
