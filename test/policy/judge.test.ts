@@ -232,7 +232,7 @@ describe('what a client is told', () => {
       'schemas that are not the usual one, clauses of two words',
       [],
       uses(['hr.staff.salary order_by']),
-      'hr.staff.salary is masked, and ORDER BY would reveal it: order by other columns, or ask for a policy rule on `probes`',
+      'hr.staff.salary is masked, and ORDER BY would reveal it: order by other columns; it may stand behind the whole primary key of its table, or ask for a policy rule on `probes`',
     ],
     [
       'clauses that have no word of their own',
@@ -256,7 +256,7 @@ describe('what a client is told', () => {
       'a clause that the policy leaves closed',
       [lookup],
       uses(['public.customers.email distinct']),
-      'customers.email is masked, and DISTINCT would reveal it: leave it out there; beside the whole primary key of its table it may stand (rule p/lookup allows no more than = with a parameter or a literal in a condition)',
+      'customers.email is masked, and DISTINCT would reveal it: leave it out there; it may stand beside the whole primary key of its table, with ORDER BY that key (rule p/lookup allows no more than = with a parameter or a literal in a condition)',
     ],
     [
       'a value that is written where an index tells',
