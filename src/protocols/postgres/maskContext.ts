@@ -12,6 +12,9 @@ import type { Doubt } from './catalogDoubted.ts';
 import type { Fillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
+import type { Answered } from './diagnostics.ts';
+import { isShownKey } from './diagnosticsKeys.ts';
+import type { ReportedKey } from './diagnosticsKeys.ts';
 import type { DistantFlows } from './distantFlows.ts';
 import { encodingOf } from './encodings.ts';
 import type { AnalyzedStatement } from './facts.ts';
@@ -29,6 +32,7 @@ import { SessionNames } from './sessionNames.ts';
 import { StatementFlows } from './statementFlows.ts';
 import type { StatementRun } from './statementRun.ts';
 import type { CopyResponse, DiagnosticField, RowField } from './wireBackend.ts';
+import type { ByteString } from './wireText.ts';
 import { diagnosticMessage } from './wireToClient.ts';
 
 const plansMax = 500;
@@ -242,8 +246,16 @@ export class MaskContext {
   }
 
   /** The fields of an error or notice that the client may read, as a message. */
-  scrub(type: number, fields: readonly DiagnosticField[], statement: string | null): Uint8Array {
-    return diagnosticMessage(type, scrubDiagnostics(fields, { statement }));
+  scrub(type: number, fields: readonly DiagnosticField[], answered: Answered): Uint8Array {
+    const isOpenKey = (key: ReportedKey): boolean => {
+      const index = this.certainNow ? this.#currentIndex() : null;
+      return index !== null && isShownKey(index, key);
+    };
+    const isSuspect = (text: ByteString): boolean => {
+      const bytes = Buffer.from(text, 'latin1');
+      return this.maskText(bytes, 0, bytes.length) !== null;
+    };
+    return diagnosticMessage(type, scrubDiagnostics(fields, { ...answered, isShownKey: isOpenKey, isSuspect }));
   }
 
   /** A notification's payload with what detectors find masked; null: nothing found. */
