@@ -63,6 +63,8 @@ export interface Statement {
   readonly where: 'present' | 'absent' | 'none';
   /** Same for LIMIT or FETCH FIRST of an outermost SELECT. */
   readonly limit: 'present' | 'absent' | 'none';
+  /** All that it writes or defines are temporary tables of the session; absent where that is not certain. */
+  readonly temporary?: true;
   /** Whether rows may come back. */
   readonly returnsRows: boolean;
 }

@@ -161,7 +161,8 @@ export class ClientMessages {
     }
     const { statements } = analysis;
     const running = this.#verdicts.runningQuery(statements);
-    const decision = this.#verdicts.judge(this.#verdicts.decide(running), running);
+    const decided = this.#verdicts.decideNow(running);
+    const decision = decided === 'wait' ? decided : this.#verdicts.judge(decided, running);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null) {
       return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
@@ -188,7 +189,8 @@ export class ClientMessages {
       return this.#refuse('parse', failing, refusal);
     }
     const { statements } = analysis;
-    const decision = this.#verdicts.decide(this.#verdicts.running(statements));
+    const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
+    if (decision === 'wait') return this.#hold();
     if (decision.permit === null) return this.#refuse('parse', failing, this.#blocked(statements, decision));
     const conversation = this.#conversation;
     if (conversation.statements.full) return conversation.fail(clientFault('too many prepared statements'));
@@ -214,7 +216,7 @@ export class ClientMessages {
       return this.#refuse('bind', failingParse, unknownName('statement', decodeByteString(message.statement)));
     }
     const { statements } = prepared;
-    const decision = this.#judge(prepared);
+    const decision = this.#verdicts.judgeRun(prepared);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
       return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
@@ -252,7 +254,7 @@ export class ClientMessages {
     const { statements } = prepared;
     // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
     const goesOn = portal.run !== null && !portal.run.ended;
-    const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#judge(prepared);
+    const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#verdicts.judgeRun(prepared);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
       return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
@@ -311,11 +313,6 @@ export class ClientMessages {
     entry.portal = portal;
     this.#conversation.expect(entry);
     this.#conversation.toTarget.own(describe('portal', portal.name));
-  }
-
-  /** The verdict on one run of a prepared statement. */
-  #judge(prepared: PreparedStatement): Decision | Fault | 'wait' {
-    return this.#verdicts.judge(this.#verdicts.decideAgain(prepared), this.#verdicts.running(prepared.statements));
   }
 
   #hold(): void {

@@ -27,7 +27,8 @@ export function keyIn(detail: string): { readonly columns: string; readonly valu
 }
 
 /** False wherever it is not certain. */
-export function isShownKey(index: ColumnMaskIndex, key: ReportedKey): boolean {
+export function isShownKey(index: ColumnMaskIndex | null, key: ReportedKey): boolean {
+  if (index === null) return false;
   const { catalog } = index;
   const [relation, ...others] = catalog.relationsNamed(key.schema, key.table);
   if (key.schema === '' || relation === undefined || others.length > 0 || catalog.doubt !== null) return false;
@@ -35,7 +36,6 @@ export function isShownKey(index: ColumnMaskIndex, key: ReportedKey): boolean {
   if (constraint === undefined || more.length > 0) return false;
   const sides = sidesOf(index, relation, constraint);
   return (
-    sides.length > 0 &&
     sides.some((columns) => columns.map(({ name }) => name).join(', ') === key.columns) &&
     sides.every((columns) => columns.every((column) => isShown(index, column)))
   );

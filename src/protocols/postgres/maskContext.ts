@@ -245,16 +245,16 @@ export class MaskContext {
     return planned === null || planned === 'refresh' || understood ? planned : unreadableCopy;
   }
 
+  /** The catalog and its masks where they are what the target uses now, for certain. */
+  get certainIndex(): ColumnMaskIndex | null {
+    return this.certainNow ? this.#currentIndex() : null;
+  }
+
   /** The fields of an error or notice that the client may read, as a message. */
   scrub(type: number, fields: readonly DiagnosticField[], answered: Answered): Uint8Array {
-    const isOpenKey = (key: ReportedKey): boolean => {
-      const index = this.certainNow ? this.#currentIndex() : null;
-      return index !== null && isShownKey(index, key);
-    };
-    const isSuspect = (text: ByteString): boolean => {
-      const bytes = Buffer.from(text, 'latin1');
-      return this.maskText(bytes, 0, bytes.length) !== null;
-    };
+    const isSuspect = (text: ByteString): boolean =>
+      this.maskText(Buffer.from(text, 'latin1'), 0, text.length) !== null;
+    const isOpenKey = (key: ReportedKey): boolean => isShownKey(this.certainIndex, key);
     return diagnosticMessage(type, scrubDiagnostics(fields, { ...answered, isShownKey: isOpenKey, isSuspect }));
   }
 
