@@ -174,4 +174,20 @@ suite('diagnostics', () => {
     assert.equal(String(read(await send(client, card)).D).includes('4111111111111111'), false);
     client.close();
   });
+
+  test('the record of a refusal says why, with columns and without values', async () => {
+    const client = await lab.connect();
+    const refused: readonly (readonly [string, string, readonly string[] | undefined])[] = [
+      ["select id from customers where ssn = '1'", 'BG_POLICY_BLOCKED', ['probes public.customers.ssn in where']],
+      ["update customers set ssn = '****' where id = 3", 'BG_MASK_WRITTEN', ['writes a mask to public.customers.ssn']],
+      ['selec 1', 'BG_STATEMENT_UNPARSABLE', undefined],
+    ];
+    for (const [sql] of refused) await send(client, sql);
+    client.close();
+    const lines = await lab.gate.audit();
+    for (const [sql, code, uses] of refused) {
+      const line = lines.findLast((one) => one['text'] === sql);
+      assert.deepEqual([line?.['code'], line?.['uses']], [code, uses], sql);
+    }
+  });
 });

@@ -341,8 +341,10 @@ export class ClientMessages {
 
   /** The refusal of a statement that would overwrite a value with the mask that was shown for it. */
   #maskRefused(statements: readonly AnalyzedStatement[], { schema, table, column }: ColumnName): Refusal {
-    const message = `the value given for ${schema}.${table}.${column} is a mask, not a value`;
-    this.#conversation.refused(this.#record(statements, blockedFor('BG_MASK_WRITTEN', message)), 'BG_MASK_WRITTEN');
+    const name = `${schema}.${table}.${column}`;
+    const message = `the value given for ${name} is a mask, not a value`;
+    const decision = blockedFor('BG_MASK_WRITTEN', message, [`writes a mask to ${name}`]);
+    this.#conversation.refused(this.#record(statements, decision), 'BG_MASK_WRITTEN');
     return refusalFor('BG_MASK_WRITTEN', { message });
   }
 

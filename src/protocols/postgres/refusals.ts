@@ -40,8 +40,9 @@ export function isFault(decision: Decision | Fault): decision is Fault {
 }
 
 /** What stands in the record of a statement that no policy has decided on. */
-export function blockedFor(code: ErrorCode, message: string): Decision {
-  return { outcome: 'block', rules: [], observed: [], message, permit: null, code };
+export function blockedFor(code: ErrorCode, message: string, what: readonly string[] = []): Decision {
+  const decision = { outcome: 'block', rules: [], observed: [], message, permit: null, code } as const;
+  return what.length === 0 ? decision : { ...decision, uses: { what, hint: null } };
 }
 
 export function refusalOf(decision: Decision): Refusal {
