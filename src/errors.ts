@@ -18,13 +18,13 @@ export const errors = {
     severity: 'ERROR',
     sqlstate: '42501',
     message: 'blocked by policy',
-    hint: 'Ask the owner of the named rule, or run `policy explain` with this statement.',
+    hint: 'Ask the owner of the named rule; `policy explain` shows whoever runs this gate why.',
   },
   BG_POLICY_NEEDS_APPROVAL: {
     severity: 'ERROR',
     sqlstate: '42501',
     message: 'needs approval, and approvals are not available on this gate yet',
-    hint: 'Ask one of the named approvers to run the statement.',
+    hint: 'Ask a member of the groups that approve to run the statement.',
   },
   BG_MASK_WRITTEN: {
     severity: 'ERROR',

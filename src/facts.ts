@@ -63,6 +63,8 @@ export interface Statement {
   readonly where: 'present' | 'absent' | 'none';
   /** Same for LIMIT or FETCH FIRST of an outermost SELECT. */
   readonly limit: 'present' | 'absent' | 'none';
+  /** All that it writes or defines are temporary tables of the session; absent where that is not certain. */
+  readonly temporary?: true;
   /** Whether rows may come back. */
   readonly returnsRows: boolean;
 }
@@ -97,6 +99,18 @@ export interface Decision {
   readonly permit: Permit | null;
   /** Of every approve rule that decided, if the outcome is `approve`; each entry must be satisfied. */
   readonly approvers?: readonly Approvers[];
+  /** Of errors.ts, where it was refused for something else than a rule or the lack of one. */
+  readonly code?: string;
+  /** What was done with masked columns that made the outcome; absent if that was allowed, or nothing was done. */
+  readonly uses?: RefusedUses;
+}
+
+/** Bounded in number and length, names and no values. */
+export interface RefusedUses {
+  /** `probes public.customers.ssn in where`, `copies public.customers.ssn to ..`, `unreadable: ..`. */
+  readonly what: readonly string[];
+  /** Whom to ask for what, where no rule decided; null where one did. */
+  readonly hint: string | null;
 }
 
 /** Part of a statement that makes its rows, their order, an error or the time hang on a column: `where`, `join`, `order_by`, ... */

@@ -1,7 +1,7 @@
 /**
  * The audit log as JSON lines in files. What a line says stands here; when it is written stands in `journal.ts`.
  *
- *     {"event":"statement","time":..,"id":..,"session":..,"user":..,..,"outcome":..,"rules":..,..,"kind":..,"text":..}
+ *     {"event":"statement","time":..,"id":..,"session":..,"user":..,..,"outcome":..,"code":..,"rules":..,..,"kind":..,"text":..}
  *     {"event":"result","time":..,"id":..,"rows":..,"bytes":..,"masked":..,"duration_us":..,"sqlstate":..,"ended":..}
  *
  * (client address, groups and protocol stand once, in `session_open`)

@@ -17,6 +17,7 @@ export const textUnitsMax = 64 * 1024;
 const nameUnitsMax = 256;
 const groupsMax = 64;
 const rulesMax = 256;
+const usesMax = 64;
 
 /**
  * Characters that JSON allows in the open but that end a line, reverse it or hide in it, in terminals and in tools that
@@ -60,13 +61,20 @@ export function statementFragment(statement: RecordedText): StatementFragment {
 
 /** `maskRules`: every mask rule that applies to this identity on this connection. */
 export function decisionFragment(
-  decision: Pick<Decision, 'outcome' | 'rules' | 'observed'>,
+  decision: Pick<Decision, 'outcome' | 'rules' | 'observed' | 'code' | 'uses'>,
   maskRules: readonly RuleId[],
 ): DecisionFragment {
   const json =
-    `,"outcome":"${decision.outcome}","rules":${jsonNames(decision.rules, rulesMax)},"observed":${jsonNames(decision.observed, rulesMax)}` +
+    `,"outcome":"${decision.outcome}"${refusedText(decision)},"rules":${jsonNames(decision.rules, rulesMax)},"observed":${jsonNames(decision.observed, rulesMax)}` +
     `,"mask_rules":${jsonNames(maskRules, rulesMax)}`;
   return Buffer.from(json, 'utf8') as DecisionFragment;
+}
+
+/** Why a statement was refused, also where no rule did it; nothing for one that was allowed. */
+function refusedText({ outcome, code, uses }: Pick<Decision, 'outcome' | 'code' | 'uses'>): string {
+  if (outcome === 'allow') return '';
+  const known = code ?? (outcome === 'approve' ? 'BG_POLICY_NEEDS_APPROVAL' : 'BG_POLICY_BLOCKED');
+  return `,"code":"${known}"${uses === undefined ? '' : `,"uses":${jsonNames(uses.what, usesMax)}`}`;
 }
 
 /** Who, from where, to what, for the record that opens a session; `id` is the sink's own and needs no escapes. */

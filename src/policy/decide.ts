@@ -168,8 +168,9 @@ function makeDecision(
   return Object.freeze({ outcome, rules, observed: [], message, permit, approvers });
 }
 
-function useDecision({ outcome, rules, message, approvers, observed }: UseVerdict): Decision {
-  return withObserved(makeDecision(outcome, rules, message, approvers), observed);
+function useDecision({ outcome, rules, message, approvers, observed, uses }: UseVerdict): Decision {
+  const decision = withObserved(makeDecision(outcome, rules, message, approvers), observed);
+  return uses === null ? decision : Object.freeze({ ...decision, uses });
 }
 
 function withObserved(decision: Decision, observed: readonly RuleId[]): Decision {
@@ -210,5 +211,11 @@ function joined(verdicts: readonly Verdict[]): Decision {
     .map((entry) => entry.rule);
   // Where a default and a rule both decided, the rule's own words help more.
   const speaking = deciding.find((decision) => decision.rules.length > 0) ?? deciding[0];
-  return withObserved(makeDecision(outcome, rules, speaking.message, approvers), [...new Set(observed)]);
+  const decision = withObserved(makeDecision(outcome, rules, speaking.message, approvers), [...new Set(observed)]);
+  const what = [...new Set(deciding.flatMap(({ uses }) => uses?.what ?? []))].slice(0, usesMax);
+  const hint = speaking.uses?.hint ?? null;
+  return what.length === 0 ? decision : Object.freeze({ ...decision, uses: { what, hint } });
 }
+
+/** Of several statements together. */
+const usesMax = 32;

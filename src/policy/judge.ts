@@ -5,11 +5,11 @@
  * and where none matches it is blocked. The strictest of these outcomes is that of the statement. A `default: allow` has
  * no say: it is about statements, and whoever wrote the mask did not mean it to be walked round.
  */
-import type { Approvers, MaskedUse, Outcome, RuleId } from '../facts.ts';
+import type { Approvers, MaskedUse, Outcome, RefusedUses, RuleId } from '../facts.ts';
 import type { UserBudgets } from './budgets.ts';
 import type { CompiledRule } from './matchers.ts';
 import { standardMessage, strictestOutcome, strictness } from './outcomes.ts';
-import { equalityAdvice, usedUpText, useAdvice, useText } from './useText.ts';
+import { equalityAdvice, usedUpText, useAdvice, useHint, usesRecorded, useText } from './useText.ts';
 import { useItems } from './uses.ts';
 import type { UseItem } from './uses.ts';
 
@@ -20,6 +20,8 @@ export interface UseVerdict {
   readonly approvers: readonly Approvers[];
   readonly message: string;
   readonly observed: readonly RuleId[];
+  /** null: all was allowed. */
+  readonly uses: RefusedUses | null;
   /** No budget took part, so that the same use is judged the same next time. */
   readonly lasting: boolean;
 }
@@ -61,6 +63,7 @@ export function judgeUse(
     approvers: rules.flatMap(({ approvers }) => (approvers === null ? [] : [approvers])),
     message: messageOf(outcome, strictest, enforced, budgets),
     observed: stricter.map(({ rule }) => rule.id),
+    uses: outcome === 'allow' ? null : refusedUses(strictest),
     lasting: verdicts.every(({ budgeted }) => !budgeted),
   };
 }
@@ -71,8 +74,16 @@ const tooMuch: UseVerdict = {
   approvers: [],
   message: 'the statement uses masked columns in more places than can be judged: make it shorter',
   observed: [],
+  uses: null,
   lasting: true,
 };
+
+/** Where a rule has decided, its owner is to be asked, and not for another rule. */
+function refusedUses(refused: readonly ItemVerdict[]): RefusedUses {
+  const items = refused.map(({ item }) => item);
+  const ruled = refused.some(({ deciding }) => deciding.length > 0);
+  return { what: usesRecorded(items), hint: ruled ? null : useHint(items) };
+}
 
 function judgeItem(item: UseItem, enforced: readonly CompiledRule[], budgets: UserBudgets): ItemVerdict {
   const naming = matching(item, enforced);

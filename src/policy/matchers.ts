@@ -53,6 +53,7 @@ export function compileMatch(match: Match, reading: Reading): readonly KeyTest[]
     if (wanted === null) continue;
     tests.push({ key, holds: (statement) => statement[key] === wanted, witness: (statement) => statement[key] });
   }
+  if (match.temporary !== null) tests.push(temporaryTest(match.temporary));
   if (match.text !== null) tests.push(textTest(match.text, reading));
   return tests;
 }
@@ -166,6 +167,11 @@ function functionTest(sources: readonly string[], reading: Reading): KeyTest {
     return false;
   };
   return listTest('functions', reading, (statement) => statement.functions, matches, String);
+}
+
+function temporaryTest(wanted: 'only' | 'not_only'): KeyTest {
+  const of = (statement: Statement): string => (statement.temporary === true ? 'only' : 'not_only');
+  return { key: 'temporary', holds: (statement) => of(statement) === wanted, witness: of };
 }
 
 /** A rule that allows must describe the whole text: `select 1` would otherwise allow `drop table t -- select 1`. */

@@ -172,6 +172,7 @@ function toMatch(raw: RawMatch): Match {
     functions: raw.functions ?? null,
     where: raw.where ?? null,
     limit: raw.limit ?? null,
+    temporary: raw.temporary ?? null,
     text: raw.text ?? null,
     values: raw.values ?? null,
     probes: raw.probes ?? null,

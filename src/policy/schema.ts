@@ -75,6 +75,12 @@ export const matchSchema = z.strictObject({
     .enum(['present', 'absent', 'none'])
     .optional()
     .describe('Same for LIMIT or FETCH FIRST of the outermost SELECT.'),
+  temporary: z
+    .enum(['only', 'not_only'])
+    .optional()
+    .describe(
+      '`only`: all that it writes or defines are temporary tables of the session. Known of users with masks, by the catalog, where no other table in the path has the name; anything else is `not_only`.',
+    ),
   text: z
     .string()
     .min(1)

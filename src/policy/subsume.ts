@@ -47,7 +47,7 @@ export function matchCovers(wide: Match, narrow: Match, foldCase: boolean): bool
   for (const key of ['objects', 'columns', 'functions'] as const) {
     if (wide[key] !== null && !patternsCover(wide[key], narrow[key], patternParts[key], foldCase)) return false;
   }
-  for (const key of ['where', 'limit', 'text'] as const) {
+  for (const key of ['where', 'limit', 'temporary', 'text'] as const) {
     if (wide[key] !== null && wide[key] !== narrow[key]) return false;
   }
   return true;

@@ -35,6 +35,7 @@ export interface Match {
   readonly functions: readonly string[] | null;
   readonly where: Presence | null;
   readonly limit: 'present' | 'absent' | 'none' | null;
+  readonly temporary: 'only' | 'not_only' | null;
   /** RE2 syntax. */
   readonly text: string | null;
   /** Detector names; mask rules only. */

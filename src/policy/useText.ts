@@ -10,7 +10,30 @@ const clauseWords: Readonly<Record<string, string>> = {
   constraint: 'a constraint',
 };
 
+/** What to write instead, where the clause itself must change. */
+const clauseAdvice: Readonly<Record<string, string>> = {
+  where: 'put conditions on other columns',
+  having: 'put conditions on other columns',
+  filter: 'put conditions on other columns',
+  join: 'join by another column, such as a key',
+  merge: 'match the rows by another column, such as a key',
+  order_by: 'order by other columns; it may stand behind the whole primary key of its table',
+  group_by: 'group by other columns; it may stand beside the whole primary key of its table, with ORDER BY that key',
+  distinct: 'leave it out there; it may stand beside the whole primary key of its table, with ORDER BY that key',
+  set_operation: 'use UNION ALL, or leave the column out',
+  window: 'partition and order by other columns',
+  from: 'give the column to no function in FROM',
+  expression: 'select the column as it is, which comes masked',
+};
+
+/** Clauses with conditions, in which a comparison by `=` can stand. */
+const conditionClauses: ReadonlySet<string> = new Set(['where', 'having', 'filter', 'join', 'merge']);
+
 const wordsMax = 200;
+/** Of the same kind in a hint; the rest is counted. */
+const namesMax = 3;
+/** Uses named in a record of the audit log. */
+const recordedMax = 16;
 
 /** The fault itself, without what to do about it. */
 export function useText(item: UseItem): string {
@@ -30,7 +53,7 @@ export function useAdvice(item: UseItem): string {
     case 'probe':
       return item.probe.by?.tells === 'written'
         ? 'leave the column out, or ask for a policy rule on `probes`'
-        : 'use other columns there, or ask for a policy rule on `probes`';
+        : `${insteadOf(item.probe)}, or ask for a policy rule on \`probes\``;
     case 'copy':
       return 'leave the column out, or ask for a policy rule on `copies`';
     case 'unreadable':
@@ -39,14 +62,69 @@ export function useAdvice(item: UseItem): string {
 }
 
 /** For a column that may be asked by equality alone. */
-export function equalityAdvice(rule: RuleId, { by }: ColumnProbe): string {
-  const advice =
-    by === undefined
-      ? 'compare it only by = with a parameter or a literal'
-      : by.tells === 'written'
-        ? 'write only a parameter or a literal there'
-        : 'leave the other columns as they are';
-  return `${advice} (rule ${rule})`;
+export function equalityAdvice(rule: RuleId, probe: ColumnProbe): string {
+  const { by, clause } = probe;
+  if (by?.tells === 'written') return `write only a parameter or a literal there (rule ${rule})`;
+  if (by !== undefined) return `leave the other columns as they are (rule ${rule})`;
+  if (!conditionClauses.has(clause))
+    return `${insteadOf(probe)} (rule ${rule} allows no more than = with a parameter or a literal in a condition)`;
+  // The comparison may be right, and what stands beside it wrong.
+  const compare =
+    'compare it only by = with a parameter or a literal, and join that to the rest by AND, not by OR or NOT';
+  return `${compare} (rule ${rule}); in place of OR send two statements or UNION ALL`;
+}
+
+/** For who reads that no rule lets it through: whom to ask for what. */
+export function useHint(items: readonly UseItem[]): string {
+  const wanted: string[] = [];
+  const names = (kind: 'probe' | 'copy'): readonly string[] => [
+    ...new Set(
+      items.flatMap((item) =>
+        item.kind === 'probe' && kind === 'probe'
+          ? [fullName(item.probe.column)]
+          : item.kind === 'copy' && kind === 'copy'
+            ? [fullName(item.copy.column)]
+            : [],
+      ),
+    ),
+  ];
+  const [probed, copied] = [names('probe'), names('copy')];
+  if (probed.length > 0) wanted.push(`on \`probes\` of ${listed(probed)}`);
+  if (copied.length > 0) wanted.push(`on \`copies\` of ${listed(copied)}`);
+  if (items.some(({ kind }) => kind === 'unreadable')) wanted.push('on `unreadable`');
+  return `If it must stay as it is, ask who runs this gate for a rule ${wanted.join(' and ')}.`;
+}
+
+/** For the audit log: names of columns and clauses, as many as are worth reading. */
+export function usesRecorded(items: readonly UseItem[]): readonly string[] {
+  const shown = items.slice(0, recordedMax).map(recordedText);
+  if (items.length > recordedMax) shown.push(`... ${items.length - recordedMax} more`);
+  return shown;
+}
+
+function recordedText(item: UseItem): string {
+  switch (item.kind) {
+    case 'probe':
+      return `probes ${fullName(item.probe.column)} in ${item.probe.clause}`;
+    case 'copy':
+      return `copies ${fullName(item.copy.column)} to ${item.copy.to.slice(0, wordsMax)}`;
+    case 'unreadable':
+      return `unreadable: ${item.reason.slice(0, wordsMax)}`;
+  }
+}
+
+function insteadOf({ clause, by }: ColumnProbe): string {
+  const known = by === undefined && Object.hasOwn(clauseAdvice, clause);
+  return known ? clauseAdvice[clause] : 'use other columns there';
+}
+
+function fullName({ schema, table, column }: ColumnName): string {
+  return `${schema}.${table}.${column}`;
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, namesMax).join(', ');
+  return names.length > namesMax ? `${shown} and ${names.length - namesMax} more` : shown;
 }
 
 export function budgetText({ statements, per }: ProbeBudget): string {

@@ -75,10 +75,26 @@ test('a decision names its rules', () => {
   assert.deepEqual(parsed(decisionFragment(decision, ['m/ssn'])), {
     first: 0,
     outcome: 'block',
+    code: 'BG_POLICY_BLOCKED',
     rules: ['a/b'],
     observed: ['c/d'],
     mask_rules: ['m/ssn'],
   });
+});
+
+test('a refusal that no rule made names its reason', () => {
+  const decision = { outcome: 'block', rules: [], observed: [] } as const;
+  assert.equal(parsed(decisionFragment({ ...decision, code: 'BG_MASK_WRITTEN' }, []))['code'], 'BG_MASK_WRITTEN');
+  const uses = { what: ['probes public.customers.ssn in where'], hint: null };
+  const line = parsed(decisionFragment({ ...decision, uses }, []));
+  assert.equal(line['code'], 'BG_POLICY_BLOCKED');
+  assert.deepEqual(line['uses'], uses.what);
+  assert.equal(parsed(decisionFragment({ ...decision, outcome: 'approve' }, []))['code'], 'BG_POLICY_NEEDS_APPROVAL');
+});
+
+test('what was allowed carries no reason', () => {
+  const line = parsed(decisionFragment({ outcome: 'allow', rules: [], observed: [] }, []));
+  assert.equal('code' in line || 'uses' in line, false);
 });
 
 test('property: any text is one line of JSON that says the same', () => {

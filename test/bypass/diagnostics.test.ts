@@ -1,7 +1,8 @@
 /** Errors, notices and side channels of the protocol quote no masked value. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { bind, execute, parse, sync } from '../support/rawPostgres.ts';
+import { bind, copyData, copyDone, execute, fieldsOf, parse, query, sync } from '../support/rawPostgres.ts';
+import type { RawMessage } from '../support/rawPostgres.ts';
 import { errorOf, leaks, openLab, send } from './lab.ts';
 import type { Lab, Step } from './lab.ts';
 
@@ -123,6 +124,70 @@ suite('diagnostics', () => {
       'insert into products values (1)',
     ]) {
       assert.equal(errorOf(await send(gated, sql)), errorOf(await send(direct, sql)), sql);
+    }
+  });
+
+  /** Fields that people read. */
+  const read = (seen: readonly RawMessage[]): { M: string | undefined; D: string | undefined } => {
+    const error = seen.find(({ type }) => type === 'E');
+    const { M, D }: Record<string, string | undefined> = error === undefined ? {} : fieldsOf(error);
+    return { M, D };
+  };
+
+  const harmless: Readonly<Record<string, readonly Step[]>> = {
+    'the key of a column without a mask': [
+      "insert into products (id, name, price) values (1, 'x', 1)",
+      'update products set id = 2 where id = 1',
+    ],
+    'a foreign key between columns without masks': [
+      'create temp table tops (id int primary key)',
+      'create temp table subs (top int references tops)',
+      'insert into subs values (7)',
+    ],
+    'a parameter of a type that it does not fit': [
+      [parse('', 'select name from products where id = $1'), bind('', '', ['abc']), execute(''), sync],
+      [parse('', 'select name from products where price > $1'), bind('', '', ['12,5']), execute(''), sync],
+    ],
+    'a value of COPY': [[query('copy products (id, name, price) from stdin'), copyData('abc\tx\t1\n'), copyDone]],
+  };
+  for (const [name, steps] of Object.entries(harmless)) {
+    test(`the client reads what it has given: ${name}`, async () => {
+      const [gated, direct] = [await lab.connect(), await lab.connectDirect()];
+      for (const step of steps) {
+        const [got, wanted] = [read(await send(gated, step)), read(await send(direct, step))];
+        assert.deepEqual(got, wanted, String(step));
+      }
+      assert.notDeepEqual(read(await send(gated, steps[steps.length - 1])), { M: undefined, D: undefined });
+      gated.close();
+      direct.close();
+    });
+  }
+
+  test('a key of a masked column, or one that a detector knows, is not quoted', async () => {
+    const client = await lab.connect();
+    const values = "99999, 'a', 'b', 'aJv8hJv8hJv8h3@example.com', '{}', now()";
+    const taken = `insert into customers (id, first_name, last_name, email, profile, created_at) values (${values})`;
+    assert.equal(read(await send(client, taken)).D, 'Key (email)=([masked]).');
+    await send(client, 'create temp table cards (number text primary key)');
+    const card = "insert into cards values ('4111111111111111')";
+    await send(client, card);
+    assert.equal(String(read(await send(client, card)).D).includes('4111111111111111'), false);
+    client.close();
+  });
+
+  test('the record of a refusal says why, with columns and without values', async () => {
+    const client = await lab.connect();
+    const refused: readonly (readonly [string, string, readonly string[] | undefined])[] = [
+      ["select id from customers where ssn = '1'", 'BG_POLICY_BLOCKED', ['probes public.customers.ssn in where']],
+      ["update customers set ssn = '****' where id = 3", 'BG_MASK_WRITTEN', ['writes a mask to public.customers.ssn']],
+      ['selec 1', 'BG_STATEMENT_UNPARSABLE', undefined],
+    ];
+    for (const [sql] of refused) await send(client, sql);
+    client.close();
+    const lines = await lab.gate.audit();
+    for (const [sql, code, uses] of refused) {
+      const line = lines.findLast((one) => one['text'] === sql);
+      assert.deepEqual([line?.['code'], line?.['uses']], [code, uses], sql);
     }
   });
 });

@@ -137,7 +137,7 @@ suite('a blocked statement leaves what a failed one leaves', () => {
       C: '42501',
       M: 'Schema changes go through migrations. [BG_POLICY_BLOCKED]',
       D: 'Decided by engineering/no-drop.',
-      H: 'Ask the owner of the named rule, or run `policy explain` with this statement.',
+      H: 'Ask the owner of the named rule; `policy explain` shows whoever runs this gate why.',
     });
     assert.equal(ready.body.toString(), 'I');
     client.close();

@@ -518,7 +518,7 @@ test('explain: what the catalog tells', async () => {
     ['SELECT *', ['ssn', 'email'], '"$user", public'],
   ]);
   assert.deepEqual(text.split('\n').slice(0, -3), [
-    'block: customers.ssn is masked, and ORDER BY would reveal it: use other columns there, or ask for a policy rule on `probes`',
+    'block: customers.ssn is masked, and ORDER BY would reveal it: order by other columns; it may stand behind the whole primary key of its table, or ask for a policy rule on `probes`',
     'for alice (engineering) on shop (env=prod, tier=two)',
     '',
     'policies',
@@ -540,7 +540,7 @@ test('explain: what the catalog tells', async () => {
     '  other uses of masked columns',
     '    probes public.customers.email in where, by equality -> allow (u/look)',
     '    probes public.customers.email in having, by equality -> allow (u/look)',
-    '    probes public.customers.ssn in order_by -> block (customers.ssn is masked, and ORDER BY would reveal it: use other columns there, or ask for a policy rule on `probes`)',
+    '    probes public.customers.ssn in order_by -> block (customers.ssn is masked, and ORDER BY would reveal it: order by other columns; it may stand behind the whole primary key of its table, or ask for a policy rule on `probes`)',
     '    copies public.customers.ssn to the new table t -> block (customers.ssn is masked, and this would copy it to the new table t: leave the column out, or ask for a policy rule on `copies`)',
     '    unreadable: a DO block -> approve (u/code)',
   ]);

@@ -226,19 +226,19 @@ describe('what a client is told', () => {
       'a probe',
       [],
       uses(['public.customers.ssn where']),
-      'customers.ssn is masked, and WHERE would reveal it: use other columns there, or ask for a policy rule on `probes`',
+      'customers.ssn is masked, and WHERE would reveal it: put conditions on other columns, or ask for a policy rule on `probes`',
     ],
     [
       'schemas that are not the usual one, clauses of two words',
       [],
       uses(['hr.staff.salary order_by']),
-      'hr.staff.salary is masked, and ORDER BY would reveal it: use other columns there, or ask for a policy rule on `probes`',
+      'hr.staff.salary is masked, and ORDER BY would reveal it: order by other columns; it may stand behind the whole primary key of its table, or ask for a policy rule on `probes`',
     ],
     [
       'clauses that have no word of their own',
       [],
       uses(['public.t.c set_operation']),
-      't.c is masked, and UNION, INTERSECT or EXCEPT would reveal it: use other columns there, or ask for a policy rule on `probes`',
+      't.c is masked, and UNION, INTERSECT or EXCEPT would reveal it: use UNION ALL, or leave the column out, or ask for a policy rule on `probes`',
     ],
     [
       'a clause that happens to be named like something of every object',
@@ -250,7 +250,13 @@ describe('what a client is told', () => {
       'a way that the policy leaves open',
       [lookup],
       uses(['public.customers.email where']),
-      'customers.email is masked, and WHERE would reveal it: compare it only by = with a parameter or a literal (rule p/lookup)',
+      'customers.email is masked, and WHERE would reveal it: compare it only by = with a parameter or a literal, and join that to the rest by AND, not by OR or NOT (rule p/lookup); in place of OR send two statements or UNION ALL',
+    ],
+    [
+      'a clause that the policy leaves closed',
+      [lookup],
+      uses(['public.customers.email distinct']),
+      'customers.email is masked, and DISTINCT would reveal it: leave it out there; it may stand beside the whole primary key of its table, with ORDER BY that key (rule p/lookup allows no more than = with a parameter or a literal in a condition)',
     ],
     [
       'a value that is written where an index tells',
@@ -317,6 +323,33 @@ describe('what a client is told', () => {
   for (const [name, rules, use, expected] of messages) {
     test(name, () => assert.equal(judged(rules, use).message, expected));
   }
+});
+
+test('a refusal says whom to ask for what, unless a rule has decided it', () => {
+  const use = uses(['t.a.b where', 't.a.b join', 't.a.c where', 't.a.d where', 't.a.e where'], ['t.a.b > u'], ['DO']);
+  assert.deepEqual(judged([], use).uses, {
+    what: [
+      'probes t.a.b in where',
+      'probes t.a.b in join',
+      'probes t.a.c in where',
+      'probes t.a.d in where',
+      'probes t.a.e in where',
+      'copies t.a.b to u',
+      'unreadable: DO',
+    ],
+    hint: 'If it must stay as it is, ask who runs this gate for a rule on `probes` of t.a.b, t.a.c, t.a.d and 1 more and on `copies` of t.a.b and on `unreadable`.',
+  });
+  const ruled = judged(['{ id: no, match: { probes: [ssn] }, action: block }'], uses(['public.customers.ssn where']));
+  assert.deepEqual(ruled.uses, { what: ['probes public.customers.ssn in where'], hint: null });
+  const allowing = '{ id: ok, match: { probes: [email] }, action: allow }';
+  assert.equal(judged([allowing], byEmail).uses, undefined);
+});
+
+test('what is recorded of refused uses is bounded', () => {
+  const many = Array.from({ length: 500 }, (_, index) => `${'s'.repeat(20)}.t.c${index} where`);
+  const what = judged([], uses(many)).uses?.what ?? [];
+  assert.equal(what.length, 17);
+  assert.equal(what.at(-1), '... 484 more');
 });
 
 test('approvers of every rule that asks', () => {

@@ -143,6 +143,14 @@ test('functions: qualified or not', () => {
   assert.ok(allows('{ functions: [lower, upper] }', calls('lower', 'upper')));
 });
 
+test('temporary: what is not certain is not', () => {
+  const drop = statement({ kind: 'drop', kinds: ['drop'] });
+  assert.ok(blocks('{ temporary: not_only }', drop));
+  assert.ok(!blocks('{ temporary: not_only }', { ...drop, temporary: true }));
+  assert.ok(!blocks('{ temporary: only }', drop));
+  assert.ok(blocks('{ statement: [drop], temporary: only }', { ...drop, temporary: true }));
+});
+
 test('where and limit', () => {
   assert.ok(blocks('{ where: absent }', statement({ kind: 'update', where: 'absent' })));
   assert.ok(!blocks('{ where: absent }', statement({ kind: 'update', where: 'present' })));

@@ -18,6 +18,8 @@ interface Named {
 export interface IndexConstraint extends Named {
   readonly kind: 'unique' | 'exclusion';
   readonly primary: boolean;
+  /** A primary key of which no two rows that the table shows ever have the same. */
+  readonly identifies: boolean;
   /** Key columns that stand there as such. */
   readonly columns: readonly number[];
   /** They are compared as `=` compares them. */
@@ -81,7 +83,7 @@ function add<T>(groups: Map<number, T[]>, key: number, item: T): void {
 }
 
 function indexOf(row: CatalogRow): IndexConstraint | null {
-  const [relation, name, exclusion, primary, keys, plain, expressions, predicate] = row;
+  const [relation, name, exclusion, primary, keys, plain, expressions, predicate, lasting] = row;
   const columns = numbers(keys);
   if (!relation || !name || columns === null) return null;
   return {
@@ -89,6 +91,7 @@ function indexOf(row: CatalogRow): IndexConstraint | null {
     name,
     relation: Number(relation),
     primary: primary === 't',
+    identifies: primary === 't' && plain === 't' && expressions === '' && predicate === '' && lasting === 't',
     columns: columns.filter((attnum) => attnum > 0),
     plain: plain === 't' && exclusion !== 't',
     expressions,

@@ -159,7 +159,8 @@ function definition(node: string): string {
 
 /**
  * Unique indexes and exclusion constraints, also those that are still being built. An operator class or collation other than
- * the column's own may call other values equal than `=` does.
+ * the column's own may call other values equal than `=` does. The last value: no two rows have the same now, not even until
+ * a transaction ends, nor through children of the table that there are or have been.
  */
 const indexesSql = `SELECT x.indrelid, c.relname, x.indisexclusion, x.indisprimary,
   (SELECT pg_catalog.array_to_json(pg_catalog.array_agg(x.indkey[i] ORDER BY i))::text
@@ -168,8 +169,10 @@ const indexesSql = `SELECT x.indrelid, c.relname, x.indisexclusion, x.indisprima
     JOIN pg_catalog.pg_opclass o ON o.oid = x.indclass[i]
     JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[i]
     WHERE NOT o.opcdefault OR a.attcollation <> x.indcollation[i]),
-  ${definition('indexprs')}, ${definition('indpred')}
+  ${definition('indexprs')}, ${definition('indpred')},
+  x.indisvalid AND x.indimmediate AND (t.relkind = 'p' OR NOT t.relhassubclass)
 FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+  JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
 WHERE x.indrelid >= ${firstUserOid} AND (x.indisunique OR x.indisexclusion)
   AND c.relnamespace <> 'pg_toast'::pg_catalog.regnamespace ${limit}`;
 

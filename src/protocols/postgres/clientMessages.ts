@@ -17,6 +17,7 @@ import {
   failingParse,
   failingQuery,
   failingUnnamedParse,
+  isFault,
   refusalFor,
   refusalOf,
   syntaxError,
@@ -160,9 +161,10 @@ export class ClientMessages {
     }
     const { statements } = analysis;
     const running = this.#verdicts.runningQuery(statements);
-    const decision = this.#verdicts.judge(this.#verdicts.decide(running), running);
+    const decided = this.#verdicts.decideNow(running);
+    const decision = decided === 'wait' ? decided : this.#verdicts.judge(decided, running);
     if (decision === 'wait') return this.#hold();
-    if ('code' in decision || decision.permit === null) {
+    if (isFault(decision) || decision.permit === null) {
       return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
     }
     const { foresight } = this.#verdicts;
@@ -187,7 +189,8 @@ export class ClientMessages {
       return this.#refuse('parse', failing, refusal);
     }
     const { statements } = analysis;
-    const decision = this.#verdicts.decide(this.#verdicts.running(statements));
+    const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
+    if (decision === 'wait') return this.#hold();
     if (decision.permit === null) return this.#refuse('parse', failing, this.#blocked(statements, decision));
     const conversation = this.#conversation;
     if (conversation.statements.full) return conversation.fail(clientFault('too many prepared statements'));
@@ -213,9 +216,9 @@ export class ClientMessages {
       return this.#refuse('bind', failingParse, unknownName('statement', decodeByteString(message.statement)));
     }
     const { statements } = prepared;
-    const decision = this.#judge(prepared);
+    const decision = this.#verdicts.judgeRun(prepared);
     if (decision === 'wait') return this.#hold();
-    if ('code' in decision || decision.permit === null)
+    if (isFault(decision) || decision.permit === null)
       return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
     const written = this.#verdicts.maskWritten(statements, bytes, message);
     if (written !== null) return this.#refuse('bind', failingParse, this.#maskRefused(statements, written));
@@ -251,9 +254,9 @@ export class ClientMessages {
     const { statements } = prepared;
     // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
     const goesOn = portal.run !== null && !portal.run.ended;
-    const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#judge(prepared);
+    const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#verdicts.judgeRun(prepared);
     if (decision === 'wait') return this.#hold();
-    if ('code' in decision || decision.permit === null)
+    if (isFault(decision) || decision.permit === null)
       return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
     const entry = new Expected('execute', false);
     entry.portal = portal;
@@ -312,11 +315,6 @@ export class ClientMessages {
     this.#conversation.toTarget.own(describe('portal', portal.name));
   }
 
-  /** The verdict on one run of a prepared statement. */
-  #judge(prepared: PreparedStatement): Decision | Fault | 'wait' {
-    return this.#verdicts.judge(this.#verdicts.decideAgain(prepared), this.#verdicts.running(prepared.statements));
-  }
-
   #hold(): void {
     this.holding = true;
   }
@@ -335,16 +333,18 @@ export class ClientMessages {
 
   /** @param decision or why there is none. */
   #blocked(statements: readonly AnalyzedStatement[], decision: Decision | Fault): Refusal {
-    const known = 'code' in decision ? blockedFor(decision.detail) : decision;
-    const refusal = 'code' in decision ? refusalFor(decision.code, { message: decision.detail }) : refusalOf(known);
+    const known = isFault(decision) ? blockedFor(decision.code, decision.detail) : decision;
+    const refusal = isFault(decision) ? refusalFor(decision.code, { message: decision.detail }) : refusalOf(known);
     this.#conversation.refused(this.#record(statements, known), refusal.code);
     return refusal;
   }
 
   /** The refusal of a statement that would overwrite a value with the mask that was shown for it. */
   #maskRefused(statements: readonly AnalyzedStatement[], { schema, table, column }: ColumnName): Refusal {
-    const message = `the value given for ${schema}.${table}.${column} is a mask, not a value`;
-    this.#conversation.refused(this.#record(statements, blockedFor(message)), 'BG_MASK_WRITTEN');
+    const name = `${schema}.${table}.${column}`;
+    const message = `the value given for ${name} is a mask, not a value`;
+    const decision = blockedFor('BG_MASK_WRITTEN', message, [`writes a mask to ${name}`]);
+    this.#conversation.refused(this.#record(statements, decision), 'BG_MASK_WRITTEN');
     return refusalFor('BG_MASK_WRITTEN', { message });
   }
 
@@ -352,7 +352,7 @@ export class ClientMessages {
   #unparsable(fault: ParseFault, bytes: Uint8Array, start: number, end: number): Refusal {
     const text = utf8Text(bytes, start, Math.min(end, start + recordedCharactersMax));
     const record = { text, fingerprint: '', kind: 'unparsable' };
-    const entry = this.#conversation.audit.begin(record, blockedFor(fault.detail), []);
+    const entry = this.#conversation.audit.begin(record, blockedFor(fault.code, fault.detail), []);
     this.#conversation.refused(entry, fault.code);
     const { syntax } = fault;
     if (syntax !== undefined) return syntaxError(syntax.said, syntax.position);

@@ -4,7 +4,8 @@
  * function raises what it likes. Field by field (PostgreSQL manual, "Error and Notice Message Fields"):
  *
  *     S V      kept if they are a severity           C        kept; from user code only if the manual lists it
- *     M H      by origin, below                      D        dropped unless by origin and class it names objects only
+ *     M H      by origin, below                      D        dropped unless by origin and class it names objects only,
+ *                                                             or keys of columns without masks
  *     P        kept                                  p q      dropped: the text of a function's own statement
  *     W        lines of known form, values cut       s t c d n  kept unless user code could have set them
  *     F L R    kept if they look like a source file, a line and a routine
@@ -20,13 +21,26 @@
  */
 import type { DiagnosticField } from './wireBackend.ts';
 import { decodeByteString } from './wireText.ts';
+import type { ByteString } from './wireText.ts';
 import { conditionOf, isListed } from './diagnosticsConditions.ts';
+import { keyIn } from './diagnosticsKeys.ts';
+import type { ReportedKey } from './diagnosticsKeys.ts';
 import { maskedMarker, scrubText } from './diagnosticsText.ts';
 import type { Vouching } from './diagnosticsText.ts';
 
-export interface DiagnosticContext {
-  /** What the client sent and the target is answering; null if that is not known. */
+/** What the target is answering. */
+export interface Answered {
+  /** What the client sent; null if that is not known. */
   readonly statement: string | null;
+  /** Values that the target is reading from the client itself: data of COPY FROM STDIN, parameters of a Bind. */
+  readonly input: 'copy' | 'bind' | null;
+}
+
+export interface DiagnosticContext extends Answered {
+  /** Whether the key is of columns that no mask hides. */
+  readonly isShownKey: (key: ReportedKey) => boolean;
+  /** Whether a detector finds something in a text that is to be shown. */
+  readonly isSuspect: (text: ByteString) => boolean;
 }
 
 type Origin = 'statement' | 'engine' | 'code';
@@ -38,6 +52,10 @@ interface Verdict {
   readonly vouch: Vouching;
   readonly context: string;
   readonly trustsNames: boolean;
+  /** The message is about a value that the client has just sent. */
+  readonly aboutInput: boolean;
+  /** For a detail that quotes a key, whether its values may be shown. */
+  readonly showsKey: (detail: string) => boolean;
 }
 
 /** The fields that may leave, in their order. Pure; an unknown field is dropped. */
@@ -105,8 +123,33 @@ function judge(fields: readonly DiagnosticField[], context: DiagnosticContext): 
     name: (text) => text !== '' && (own.has(text) || (written !== null && standsIn(written, decodeByteString(text)))),
     number: (text) => written !== null && standsIn(written, text),
   };
-  return { origin, sqlstate, vouch, context: contextLines.text, trustsNames };
+  const { input } = context;
+  const aboutInput =
+    origin === 'engine' &&
+    input !== null &&
+    sqlstate.startsWith('22') &&
+    !filesOfServers.has(file) &&
+    inputLine[input].test(first.get('W') ?? '');
+  const ofConstraint = origin === 'engine' && filesOfConstraints.has(file) && /^2350[35]$/.test(sqlstate);
+  const showsKey = (detail: string): boolean => {
+    const key = ofConstraint ? keyIn(detail) : null;
+    if (key === null) return false;
+    const [schema = '', table = '', constraint = ''] = ['s', 't', 'n'].map((type) => first.get(type));
+    return context.isShownKey({ schema, table, constraint, columns: key.columns }) && !context.isSuspect(detail);
+  };
+  return { origin, sqlstate, vouch, context: contextLines.text, trustsNames, aboutInput, showsKey };
 }
+
+/**
+ * The innermost line of context while a value of the client's is read, before any row is made of it: whatever a trigger,
+ * a default or a check runs has lines of its own in front.
+ */
+const inputLine = {
+  copy: /^COPY [A-Za-z0-9_]{1,63}, line \d{1,10}, column [A-Za-z0-9_]{1,63}: /,
+  bind: /^unnamed portal parameter \$\d{1,5}(?: = |$)/,
+} as const;
+/** What another server says in its own words and under its own context. */
+const filesOfServers = new Set(['connection.c', 'postgres_fdw.c', 'dblink.c']);
 
 function scrubField(field: DiagnosticField, verdict: Verdict): string | null {
   const { type, value } = field;
@@ -163,9 +206,34 @@ function scrubMessage(value: string, verdict: Verdict): string {
   // A setting that does not exist has another error, so its name is no data; `SET` of a wrong value stays readable.
   const setting = /^invalid value for parameter "([A-Za-z_.]{1,63})": "/.exec(value);
   if (setting !== null && verdict.origin === 'engine') return `${setting[0]}${maskedMarker}"`;
+  if (verdict.aboutInput) return value;
+  const encodings = verdict.origin === 'engine' ? scrubEncodings(value) : null;
+  if (encodings !== null) return encodings;
   const text = verdict.origin === 'code' ? null : scrubText(value, verdict.vouch, cutAtColon);
   return text ?? `${conditionOf(scrubSqlstate(verdict.sqlstate, verdict.origin))} (message masked by the gate)`;
 }
+
+/** The server's own names for encodings stay; which bytes could not be converted does not. */
+function scrubEncodings(value: string): string | null {
+  const sequence = /^invalid byte sequence for encoding "([A-Z0-9_]{3,16})": (?:0x[0-9a-f]{2} ?)+$/.exec(value);
+  if (sequence !== null && encodingNames.has(sequence[1]))
+    return `invalid byte sequence for encoding "${sequence[1]}": ${maskedMarker}`;
+  const character =
+    /^character with byte sequence (?:0x[0-9a-f]{2} ?)+ in encoding "([A-Z0-9_]{3,16})" has no equivalent in encoding "([A-Z0-9_]{3,16})"$/.exec(
+      value,
+    );
+  if (character === null || !encodingNames.has(character[1]) || !encodingNames.has(character[2])) return null;
+  return `character with byte sequence ${maskedMarker} in encoding "${character[1]}" has no equivalent in encoding "${character[2]}"`;
+}
+
+/** PostgreSQL manual, 23.3.1, "Supported Character Sets", as the server spells them in messages. */
+const encodingNames: ReadonlySet<string> = new Set(
+  (
+    'SQL_ASCII EUC_JP EUC_CN EUC_KR EUC_TW EUC_JIS_2004 UTF8 MULE_INTERNAL LATIN1 LATIN2 LATIN3 LATIN4 LATIN5 LATIN6 LATIN7 ' +
+    'LATIN8 LATIN9 LATIN10 WIN1256 WIN1258 WIN866 WIN874 KOI8R KOI8U WIN1251 WIN1252 ISO_8859_5 ISO_8859_6 ISO_8859_7 ' +
+    'ISO_8859_8 WIN1250 WIN1253 WIN1254 WIN1255 WIN1257 SJIS BIG5 GBK UHC GB18030 JOHAB SHIFT_JIS_2004'
+  ).split(' '),
+);
 
 /** Classes whose details list catalog objects, processes or locks, never values. */
 const classesWithSafeDetail = new Set(['2B', '40', '53', '55', '57']);
@@ -174,6 +242,7 @@ function scrubDetail(value: string, verdict: Verdict): string | null {
   const sqlstateClass = verdict.sqlstate.slice(0, 2);
   if (sqlstateClass === '23') {
     // `Key (columns)=(values) already exists.` Columns come from the index; what follows quotes rows.
+    if (verdict.showsKey(value)) return value;
     const columns = /^Key \(([^=]*)\)=\(/.exec(value);
     return columns === null ? null : `Key (${columns[1]})=(${maskedMarker}).`;
   }

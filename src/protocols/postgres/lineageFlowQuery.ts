@@ -3,6 +3,7 @@ import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.
 import { evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
 import type { FlowClause } from './lineageFlowRecorder.ts';
+import { besideKeys } from './lineageKeys.ts';
 import { type Analysis, type Scope, enter, leave } from './lineageScope.ts';
 import { type Columns, type Value, Dependencies, constant, findColumn, opaque } from './lineageValue.ts';
 
@@ -16,14 +17,17 @@ export function recordSelect(analysis: Analysis, level: Scope, select: AstRecord
   const flow = analysis.flow;
   if (flow === null) return;
   recordCondition(analysis, level, select.whereClause, 'where');
-  for (const item of list(select.groupClause)) recordGroup(analysis, level, columns, item);
+  const aside = besideKeys(analysis, level, select, columns);
+  for (const item of list(select.groupClause)) if (!aside.items.has(item)) recordGroup(analysis, level, columns, item);
   recordCondition(analysis, level, select.havingClause, 'having');
   for (const item of list(select.windowClause)) recordWindow(analysis, level, record(record(item).WindowDef));
   const distinct = list(select.distinctClause);
   // A bare DISTINCT is a list of one empty item.
-  if (distinct.length > 0 && tagOf(distinct[0]) === '') recordOutputs(analysis, columns, 'distinct');
-  else for (const item of distinct) flow.probe('distinct', outputOrExpression(analysis, level, columns, item));
-  recordOrderAndLimit(analysis, level, select, columns);
+  if (distinct.length > 0 && tagOf(distinct[0]) === '') recordOutputs(analysis, columns, 'distinct', aside.outputs);
+  else
+    for (const item of distinct)
+      if (!aside.items.has(item)) flow.probe('distinct', outputOrExpression(analysis, level, columns, item));
+  recordOrderAndLimit(analysis, level, select, columns, aside.items);
 }
 
 /** A set operation or VALUES: the former compare whole rows unless it is UNION ALL. */
@@ -34,8 +38,17 @@ export function recordSetOperation(analysis: Analysis, outer: Scope, select: Ast
   recordOrderAndLimit(analysis, outer, select, columns);
 }
 
-function recordOrderAndLimit(analysis: Analysis, scope: Scope, select: AstRecord, columns: Columns): void {
+const none: ReadonlySet<never> = new Set();
+
+function recordOrderAndLimit(
+  analysis: Analysis,
+  scope: Scope,
+  select: AstRecord,
+  columns: Columns,
+  aside: ReadonlySet<unknown> = none,
+): void {
   for (const item of list(select.sortClause)) {
+    if (aside.has(item)) continue;
     const value = outputOrExpression(analysis, scope, columns, record(record(item).SortBy).node);
     analysis.flow?.probe('order_by', value);
   }
@@ -43,8 +56,13 @@ function recordOrderAndLimit(analysis: Analysis, scope: Scope, select: AstRecord
   analysis.flow?.probe('limit', evaluate(analysis, scope, select.limitOffset));
 }
 
-function recordOutputs(analysis: Analysis, columns: Columns, clause: FlowClause): void {
-  for (const column of columns.list) analysis.flow?.probe(clause, column.value);
+function recordOutputs(
+  analysis: Analysis,
+  columns: Columns,
+  clause: FlowClause,
+  aside: ReadonlySet<number> = none,
+): void {
+  for (const [at, column] of columns.list.entries()) if (!aside.has(at)) analysis.flow?.probe(clause, column.value);
   if (columns.openAt !== -1) analysis.flow?.probe(clause, columns.rest);
 }
 

@@ -97,8 +97,9 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
     return aliased(body, unclear ? anyColumns(analysis, name) : unknownColumns, name);
   }
   const columns = relationColumns(relation);
-  if (body.alias !== undefined) return aliased(body, columns, name);
-  return { columns, tables: [{ name, schema: relation.schema, columns }] };
+  if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, relation }] };
+  const element = aliased(body, columns, name);
+  return { ...element, tables: element.tables.map((table) => ({ ...table, relation })) };
 }
 
 /** Any column of any relation of this name. */

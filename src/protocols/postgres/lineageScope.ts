@@ -85,6 +85,8 @@ export interface NamedTable {
   /** null behind an alias: `schema.table` then names nothing. */
   readonly schema: string | null;
   readonly columns: Columns;
+  /** The table of the catalog that it is, with `columns` in its order, under other names perhaps. */
+  readonly relation?: Relation;
 }
 
 /** One element of FROM: what `*` and bare names see, and what qualified names see. */

@@ -12,6 +12,9 @@ import type { Doubt } from './catalogDoubted.ts';
 import type { Fillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
 import { scrubDiagnostics } from './diagnostics.ts';
+import type { Answered } from './diagnostics.ts';
+import { isShownKey } from './diagnosticsKeys.ts';
+import type { ReportedKey } from './diagnosticsKeys.ts';
 import type { DistantFlows } from './distantFlows.ts';
 import { encodingOf } from './encodings.ts';
 import type { AnalyzedStatement } from './facts.ts';
@@ -29,6 +32,7 @@ import { SessionNames } from './sessionNames.ts';
 import { StatementFlows } from './statementFlows.ts';
 import type { StatementRun } from './statementRun.ts';
 import type { CopyResponse, DiagnosticField, RowField } from './wireBackend.ts';
+import type { ByteString } from './wireText.ts';
 import { diagnosticMessage } from './wireToClient.ts';
 
 const plansMax = 500;
@@ -241,9 +245,17 @@ export class MaskContext {
     return planned === null || planned === 'refresh' || understood ? planned : unreadableCopy;
   }
 
+  /** The catalog and its masks where they are what the target uses now, for certain. */
+  get certainIndex(): ColumnMaskIndex | null {
+    return this.certainNow ? this.#currentIndex() : null;
+  }
+
   /** The fields of an error or notice that the client may read, as a message. */
-  scrub(type: number, fields: readonly DiagnosticField[], statement: string | null): Uint8Array {
-    return diagnosticMessage(type, scrubDiagnostics(fields, { statement }));
+  scrub(type: number, fields: readonly DiagnosticField[], answered: Answered): Uint8Array {
+    const isSuspect = (text: ByteString): boolean =>
+      this.maskText(Buffer.from(text, 'latin1'), 0, text.length) !== null;
+    const isOpenKey = (key: ReportedKey): boolean => isShownKey(this.certainIndex, key);
+    return diagnosticMessage(type, scrubDiagnostics(fields, { ...answered, isShownKey: isOpenKey, isSuspect }));
   }
 
   /** A notification's payload with what detectors find masked; null: nothing found. */

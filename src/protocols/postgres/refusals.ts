@@ -5,7 +5,8 @@
  * after any error: the transaction is aborted, messages up to Sync are skipped, ReadyForQuery tells the truth. Only the text
  * of the error is replaced on the way back.
  */
-import type { ErrorCode } from '../../errors.ts';
+import { errors } from '../../errors.ts';
+import type { ErrorCode, Fault } from '../../errors.ts';
 import type { Decision } from '../../facts.ts';
 import { Backend } from './wire.ts';
 import { encodeByteString } from './wireText.ts';
@@ -33,15 +34,37 @@ export interface Refusal {
   readonly response: Uint8Array;
 }
 
+/** A decision may carry a code as well. */
+export function isFault(decision: Decision | Fault): decision is Fault {
+  return 'detail' in decision;
+}
+
 /** What stands in the record of a statement that no policy has decided on. */
-export function blockedFor(message: string): Decision {
-  return { outcome: 'block', rules: [], observed: [], message, permit: null };
+export function blockedFor(code: ErrorCode, message: string, what: readonly string[] = []): Decision {
+  const decision = { outcome: 'block', rules: [], observed: [], message, permit: null, code } as const;
+  return what.length === 0 ? decision : { ...decision, uses: { what, hint: null } };
 }
 
 export function refusalOf(decision: Decision): Refusal {
   const code = decision.outcome === 'approve' ? 'BG_POLICY_NEEDS_APPROVAL' : 'BG_POLICY_BLOCKED';
-  const rules = decision.rules.length === 0 ? 'by default' : `by ${decision.rules.join(', ')}`;
-  return { code, response: errorResponse(code, { message: decision.message, detail: `Decided ${rules}.` }) };
+  const { message } = decision;
+  return { code, response: errorResponse(code, { message, detail: detailOf(decision), hint: hintOf(decision, code) }) };
+}
+
+function detailOf({ rules, uses }: Decision): string {
+  if (rules.length > 0) return `Decided by ${rules.join(', ')}.`;
+  return uses === undefined
+    ? 'Decided by default: no rule names this statement.'
+    : 'No rule lets this be done with masked columns.';
+}
+
+/** Where no rule is named there is no owner of one to ask. */
+function hintOf({ rules, approvers = [], uses }: Decision, code: ErrorCode): string {
+  const groups = [...new Set(approvers.flatMap((one) => one.groups))];
+  if (code === 'BG_POLICY_NEEDS_APPROVAL' && groups.length > 0)
+    return `Ask a member of ${groups.join(' or ')} to run the statement.`;
+  if (rules.length > 0) return errors[code].hint;
+  return uses?.hint ?? 'Ask who runs this gate for a rule that allows it.';
 }
 
 /** The name does not exist at the server either, so the client reads what the server itself would say. */

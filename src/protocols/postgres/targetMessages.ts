@@ -17,7 +17,7 @@ import { rowSourceOf } from './rowSource.ts';
 import type { StatementRun } from './statementRun.ts';
 import { Backend, clientFault, targetFault, TransactionStatus, WireFault } from './wire.ts';
 import { commandRows, readCopyResponse, readDiagnostic, readReadyForQuery, readRowDescription } from './wireBackend.ts';
-import { answeredText, relayNotice, relayNotification, relayParameterStatus } from './targetNotices.ts';
+import { answeredBy, relayNotice, relayNotification, relayParameterStatus } from './targetNotices.ts';
 import type { Relayed } from './targetNotices.ts';
 
 /** What becomes of a message: it passes, it is swallowed, these bytes go in its place, or nothing goes on until a wait ends. */
@@ -335,7 +335,7 @@ export class TargetMessages {
     if (refusal !== null) return refusal.response;
     if (own) return this.#own.onError();
     if (!conversation.masks.active) return 'pass';
-    return conversation.masks.scrub(Backend.ErrorResponse, fields, answeredText(front));
+    return conversation.masks.scrub(Backend.ErrorResponse, fields, answeredBy(front));
   }
 
   /** What became of a message that can come at any time. */

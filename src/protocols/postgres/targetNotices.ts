@@ -1,5 +1,6 @@
 /** Messages that a target may send at any time, and what the client may read of them: notices, notifications, settings. */
 import type { Conversation } from './conversation.ts';
+import type { Answered } from './diagnostics.ts';
 import type { Expected } from './expected.ts';
 import { Backend, WireFault } from './wire.ts';
 import { readDiagnostic, readNotification, readParameterStatus } from './wireBackend.ts';
@@ -13,7 +14,7 @@ export function relayNotice(conversation: Conversation, bytes: Uint8Array, body:
   if (!conversation.masks.active) return 'pass';
   const fields = readDiagnostic(bytes, body, end);
   if (fields instanceof WireFault) return fields;
-  return conversation.masks.scrub(Backend.NoticeResponse, fields, answeredText(conversation.expected.front));
+  return conversation.masks.scrub(Backend.NoticeResponse, fields, answeredBy(conversation.expected.front));
 }
 
 /** A NotificationResponse: detectors look at its payload. */
@@ -40,8 +41,22 @@ export function relayParameterStatus(
   return 'swallow';
 }
 
-/** The text that the target is answering, for telling its own words from data; null if several could be meant. */
-export function answeredText(front: Expected | null): string | null {
+/** What the target is answering, for telling its own words from data. */
+export function answeredBy(front: Expected | null): Answered {
+  return { statement: answeredText(front), input: inputOf(front) };
+}
+
+/** Whether the target may be reading values that the client sends, and nothing else that could look so. */
+function inputOf(front: Expected | null): Answered['input'] {
+  if (front?.kind === 'bind') return front.own ? null : 'bind';
+  const statement = front?.run?.current ?? null;
+  if (statement === null || statement.session.kind !== 'copy_from') return null;
+  const readsServer = statement.kinds.some((kind) => kind === 'copy_file' || kind === 'copy_program');
+  return readsServer ? null : 'copy';
+}
+
+/** Its text; null if several could be meant. */
+function answeredText(front: Expected | null): string | null {
   const run = front?.run ?? null;
   if (run !== null) return run.statements.length === 1 ? run.statements[0].text : null;
   return front?.statement?.statement?.text ?? null;

@@ -17,6 +17,7 @@ import type { GivenToMasked } from './maskedUse.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { PreparedStatement } from './prepared.ts';
 import { addsTable, changesNames } from './statementRun.ts';
+import { asTemporary, mayBeTemporary } from './temporaryTables.ts';
 import type { BindMessage } from './wireFrontend.ts';
 import { nameKeyOfText, utf8Text } from './wireText.ts';
 
@@ -62,6 +63,31 @@ export class Verdicts {
   /** Decision on the facts alone. */
   decide(running: readonly AnalyzedStatement[]): Decision {
     return this.#conversation.policy().decide(running);
+  }
+
+  /**
+   * The same with what is known just now: perhaps all that the statement changes are the session's own temporary tables.
+   * `wait`: as for {@link judge}.
+   */
+  decideNow(running: readonly AnalyzedStatement[]): Decision | 'wait' {
+    const decided = this.decide(running);
+    const { masks } = this.#conversation;
+    if (decided.permit !== null || !masks.active || running.length !== 1 || !mayBeTemporary(running[0])) return decided;
+    if (!masks.certainNow) return this.answersCome() || this.#own.askForCatalog() ? 'wait' : decided;
+    const index = masks.certainIndex;
+    if (index === null) return this.#readCatalog();
+    const { path } = masks.meanings;
+    const own = path === null ? null : asTemporary(running[0], index.catalog, path);
+    return own === null ? decided : this.decide([own]);
+  }
+
+  /** The verdict on one run of a prepared statement. */
+  judgeRun(prepared: PreparedStatement): Decision | Fault | 'wait' {
+    const running = this.running(prepared.statements);
+    // A table that was the session's own when it was prepared need not be any more.
+    const isShort = running.length === 1 && mayBeTemporary(running[0]);
+    const decided = isShort ? this.decideNow(running) : this.decideAgain(prepared);
+    return decided === 'wait' ? decided : this.judge(decided, running);
   }
 
   /** The decision on a prepared statement, taken again after a change of policy. */

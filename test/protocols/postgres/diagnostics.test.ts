@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { scrubDiagnostics } from '../../../src/protocols/postgres/diagnostics.ts';
+import type { DiagnosticContext } from '../../../src/protocols/postgres/diagnostics.ts';
 import type { DiagnosticField } from '../../../src/protocols/postgres/wireBackend.ts';
 
 /** Fields as PostgreSQL 15 sent them, written `M=text`; severity and source file are added where a case does not care. */
-function scrub(statement: string | null, given: readonly string[], severity = 'ERROR', file = 'int.c'): string[] {
+const nothingSure = { input: null, isShownKey: () => false, isSuspect: () => false } as const;
+
+function scrub(
+  statement: string | null,
+  given: readonly string[],
+  severity = 'ERROR',
+  file = 'int.c',
+  more: Partial<DiagnosticContext> = {},
+): string[] {
   const fields: DiagnosticField[] = [
     `S=${severity}`,
     `V=${severity}`,
@@ -13,7 +22,7 @@ function scrub(statement: string | null, given: readonly string[], severity = 'E
     'L=34',
     'R=somewhere',
   ].map((field) => ({ type: field[0], value: field.slice(2) }));
-  return scrubDiagnostics(fields, { statement })
+  return scrubDiagnostics(fields, { ...nothingSure, statement, ...more })
     .filter((field) => !'SVFLR'.includes(field.type))
     .map((field) => `${field.type}=${field.value}`);
 }
@@ -97,7 +106,7 @@ test('a value that a cast did not like', () => {
     [
       '22021',
       'invalid byte sequence for encoding "UTF8": 0xe9 0x20',
-      'invalid byte sequence for encoding "[masked]": [masked]',
+      'invalid byte sequence for encoding "UTF8": [masked]',
     ],
     ['22023', 'invalid value for parameter "TimeZone": "smith"', 'invalid value for parameter "TimeZone": "[masked]"'],
     [
@@ -348,9 +357,54 @@ test('fields that nobody knows, and values that do not fit their field, do not p
     { type: 'R', value: 'sm ith' },
     { type: 'Z', value: 'smith' },
   ];
-  assert.deepEqual(scrubDiagnostics(fields, { statement: null }), [
+  assert.deepEqual(scrubDiagnostics(fields, { ...nothingSure, statement: null }), [
     { type: 'S', value: 'ERROR' },
     { type: 'V', value: 'ERROR' },
     { type: 'C', value: 'P0001' },
   ]);
+});
+
+test('names of encodings stay, the bytes do not', () => {
+  const message = (text: string): string => scrub('select ssn from customers', ['C=22P05', `M=${text}`])[1];
+  assert.equal(
+    message('character with byte sequence 0xc5 0x81 in encoding "UTF8" has no equivalent in encoding "LATIN1"'),
+    'M=character with byte sequence [masked] in encoding "UTF8" has no equivalent in encoding "LATIN1"',
+  );
+  assert.ok(!message('invalid byte sequence for encoding "SMITH": 0xe9').includes('SMITH'));
+  const odd = 'character with byte sequence 0xc5 in encoding "SMITH" has no equivalent in encoding "LATIN1"';
+  assert.ok(!message(odd).includes('SMITH'));
+});
+
+test('a value that the client has just sent is told to it, where the innermost context says so', () => {
+  const text = 'invalid input syntax for type integer: "abc"';
+  const masked = 'M=invalid input syntax for type integer: "[masked]"';
+  const message = (context: string, input: 'copy' | 'bind' | null, file = 'numutils.c'): string | undefined =>
+    scrub('copy t from stdin', ['C=22P02', `M=${text}`, `W=${context}`], 'ERROR', file, { input })[1];
+  assert.equal(message('COPY t, line 3, column id: "abc"', 'copy'), `M=${text}`);
+  assert.equal(message("unnamed portal parameter $1 = 'abc'", 'bind'), `M=${text}`);
+  assert.equal(message('portal "p" parameter $2', 'bind')?.includes('abc'), false);
+  assert.equal(message('COPY t, line 3, column id: "abc"', null), masked);
+  assert.equal(message('COPY t, line 3: "abc"', 'copy'), masked);
+  assert.equal(message('COPY t, line 3, column id: "abc"', 'bind'), masked);
+  assert.equal(message('COPY t, line 3, column id: "abc"', 'copy', 'connection.c')?.includes('abc'), false);
+  const inFunction = 'SQL function "f" statement 1\nCOPY t, line 3, column id: "abc"';
+  assert.equal(message(inFunction, 'copy')?.includes('abc'), false);
+});
+
+test('keys of columns without masks', () => {
+  const detail = 'Key (id)=(5) already exists.';
+  const fields = ['C=23505', 'M=duplicate key value violates unique constraint "t_pkey"', `D=${detail}`];
+  const named = [...fields, 's=public', 't=t', 'n=t_pkey'];
+  const detailOf = (more: Partial<DiagnosticContext>, given = named, file = 'nbtinsert.c'): string | undefined =>
+    scrub('insert into t values (5)', given, 'ERROR', file, more).find((field) => field.startsWith('D='));
+  const keys: unknown[] = [];
+  const isShownKey: DiagnosticContext['isShownKey'] = (key) => keys.push(key) > 0;
+  assert.equal(detailOf({ isShownKey }), `D=${detail}`);
+  assert.deepEqual(keys, [{ schema: 'public', table: 't', constraint: 't_pkey', columns: 'id' }]);
+  const masked = 'D=Key (id)=([masked]).';
+  assert.equal(detailOf({}), masked);
+  assert.equal(detailOf({ isShownKey, isSuspect: () => true }), masked);
+  assert.equal(detailOf({ isShownKey }, named.with(0, 'C=23P01')), masked);
+  assert.equal(detailOf({ isShownKey }, named, 'extension.c'), masked);
+  assert.equal(detailOf({ isShownKey }, [...named, 'W=PL/pgSQL function f() line 1 at RAISE']), undefined);
 });
