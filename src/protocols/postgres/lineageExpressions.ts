@@ -18,6 +18,7 @@ import {
 } from './lineageScope.ts';
 import { queryColumns } from './lineageSelect.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './lineageValue.ts';
+import { steadyIf } from './lineageValue.ts';
 import { isPlain } from './lineagePlain.ts';
 import { isUnchangedCast } from './lineageTypes.ts';
 
@@ -114,9 +115,9 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     case 'CoalesceExpr':
       return coalesce(analysis, scope, list(body.args));
     case 'BoolExpr': {
-      const before = hazardsOf(analysis);
       const value = dependencies(analysis, scope, body);
-      recordBranches(analysis, before, value);
+      // AND and OR stop at the first part that decides.
+      if (body.boolop !== 'NOT_EXPR') recordChoice(analysis, value);
       return value;
     }
     case 'CaseExpr':
@@ -255,7 +256,16 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   all.add(right);
   recordOperatorHazard(analysis, scope, operator, body, right, all.value());
   all.add(applyOperator(analysis, operator, body.lexpr === undefined ? [right] : [left, right]));
-  return all.value();
+  const value = all.value();
+  return body.kind === 'AEXPR_OP' && operator === '||' ? steadyIf(value, [left, right]) : value;
+}
+
+/**
+ * What a value decides of what is shown in its place, or of what runs, is an answer whatever masks hide: in NULLs and errors, in
+ * the size of the result and in the time it takes.
+ */
+function recordChoice(analysis: Analysis, conditions: Value): void {
+  if (analysis.flow?.choosing === true) analysis.flow.probe('expression', conditions);
 }
 
 /** The right side of IN and BETWEEN is a list. */
@@ -277,7 +287,7 @@ function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   const verdict = isUnchangedCast(analysis, inner, record(body.typeName));
   if (verdict === 'unchanged') return inner;
   // A row keeps its fields' values under a cast, but which name each has then is not known.
-  return verdict === 'opaque' ? opaque : computedFrom(inner);
+  return verdict === 'opaque' ? opaque : steadyIf(computedFrom(inner), [inner]);
 }
 
 function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
@@ -328,19 +338,21 @@ function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
 function coalesce(analysis: Analysis, scope: Scope, args: readonly unknown[]): Value {
   const before = hazardsOf(analysis);
   const conditions = new Dependencies();
+  const choices = new Dependencies();
   let result = constant;
   for (const arg of args) {
     const value = evaluate(analysis, scope, arg);
     if (!isPlain(analysis, value)) conditions.add(value);
+    if (!value.steady) choices.add(value);
     result = either(result, value);
   }
   recordBranches(analysis, before, conditions.value());
+  recordChoice(analysis, choices.value());
   return result;
 }
 
 /** Results pass through unchanged; what conditions tell of a column is taken as computed from it. */
 function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Value {
-  const before = hazardsOf(analysis);
   const conditions = new Dependencies();
   addDependencies(analysis, scope, body.arg, conditions);
   let result = evaluate(analysis, scope, body.defresult);
@@ -350,6 +362,6 @@ function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Valu
     result = either(result, evaluate(analysis, scope, when.result));
   }
   const told = conditions.value();
-  recordBranches(analysis, before, told);
+  recordChoice(analysis, told);
   return told.kind === 'constant' ? result : either(computedFrom(result), told);
 }

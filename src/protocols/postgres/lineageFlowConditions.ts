@@ -17,7 +17,7 @@ export function recordCondition(analysis: Analysis, scope: Scope, node: unknown,
   if (node === undefined || node === null) return constant;
   const bool = unwrap(node, 'BoolExpr');
   if (bool === null || bool.boolop !== 'AND_EXPR') {
-    const value = evaluate(analysis, scope, node);
+    const value = evaluateCondition(analysis, scope, node);
     analysis.flow?.probe(clause, value, isEquality(analysis, scope, node));
     return value;
   }
@@ -29,6 +29,16 @@ export function recordCondition(analysis: Analysis, scope: Scope, node: unknown,
   }
   leave(analysis);
   return all.value();
+}
+
+function evaluateCondition(analysis: Analysis, scope: Scope, node: unknown): Value {
+  const { flow } = analysis;
+  if (flow === null) return evaluate(analysis, scope, node);
+  const { choosing } = flow;
+  flow.choosing = false;
+  const value = evaluate(analysis, scope, node);
+  flow.choosing = choosing;
+  return value;
 }
 
 function isEquality(analysis: Analysis, scope: Scope, node: unknown): boolean {
