@@ -64,6 +64,14 @@ export function names(value: unknown): string[] {
   return out;
 }
 
+/** The number that a node is a literal of, perhaps below a sign; null: it is none. */
+export function integerConstant(value: unknown): number | null {
+  const constant = unwrap(value, 'A_Const');
+  if (constant === null || !isRecord(constant.ival)) return null;
+  const { ival = 0 } = constant.ival;
+  return typeof ival === 'number' ? ival : null;
+}
+
 /** Value of a string constant (`A_Const` with `sval`), through casts such as `'x'::text`; null for anything else. */
 export function stringConstant(value: unknown): string | null {
   let at = value;

@@ -175,7 +175,10 @@ function isFlowAnswer(value: unknown): boolean {
 
 const isGiven = (value: unknown): boolean => isRecord(value) && isRecord(value.column) && isRecord(value.mask);
 const isOutput = (value: unknown): boolean =>
-  isRecord(value) && typeof value.kind === 'string' && value.sources instanceof Set;
+  isRecord(value) &&
+  typeof value.kind === 'string' &&
+  value.sources instanceof Set &&
+  typeof value.steady === 'boolean';
 
 /** What the server itself would say. */
 export const cancelledFault: Fault = {

@@ -32,8 +32,9 @@ export interface OutputLineage {
   readonly sources: ReadonlySet<ColumnKey>;
   /** Type OID where it is that of a catalog column, else 0. */
   readonly typeOid: number;
-  /** As in {@link Value}. */
+  /** Both as in {@link Value}. */
   readonly alone: boolean;
+  readonly steady: boolean;
 }
 
 export interface Lineage {
@@ -136,6 +137,7 @@ export function lineageOfColumns(columns: Columns, ast: unknown): Lineage {
     sources: value.sources,
     typeOid: value.typeOid,
     alone: value.alone,
+    steady: value.steady,
   });
   const outputs = columns.list.map((column) => output(column.name, column.value));
   if (columns.openAt === -1) return { head: outputs, rest: null, tail: [], writes: writing };

@@ -2,6 +2,7 @@
  * What is known of PostgreSQL's own functions (those of initdb). All others in pg_catalog compute their result from
  * their arguments alone, or from server state that holds no user value.
  */
+import { integerConstant } from './ast.ts';
 
 /** Functions that use columns and are still safe, with the reason. The first three as long as they are given columns. */
 export const safeFunctions: Readonly<Record<string, string>> = {
@@ -62,6 +63,26 @@ export function builtinNature(name: string, argument: string | null): BuiltinNat
   // Custom settings (with a dot in the name) are variables that a session can store values in.
   if (name === 'current_setting') return argument !== null && !argument.includes('.') ? 'computed' : 'opaque';
   return 'computed';
+}
+
+/**
+ * Built-in functions and aggregates that are NULL only where their arguments are, or all that they gather is, and whose results
+ * are hardly longer than these.
+ */
+const steady: ReadonlySet<string> = new Set(
+  (
+    'upper lower initcap btrim ltrim rtrim reverse concat concat_ws quote_literal quote_nullable quote_ident md5 sha224 sha256 sha384 sha512 encode convert_to convert_from text varchar bpchar name ' +
+    'to_json to_jsonb row_to_json json_build_object jsonb_build_object json_build_array jsonb_build_array ' +
+    'min max string_agg json_agg jsonb_agg json_object_agg jsonb_object_agg first_value last_value any_value'
+  ).split(' '),
+);
+
+/** The same of functions whose further arguments are numbers. As patterns they could answer, and as columns give a length. */
+const cutting: ReadonlySet<string> = new Set(['left', 'right', 'substr', 'substring']);
+
+/** Whether the result is NULL or long only where the arguments are; `nodes` are these. */
+export function isSteadyCall(name: string, nodes: readonly unknown[]): boolean {
+  return steady.has(name) || (cutting.has(name) && nodes.slice(1).every((node) => integerConstant(node) !== null));
 }
 
 /**

@@ -18,6 +18,7 @@ import {
 } from './lineageScope.ts';
 import { queryColumns } from './lineageSelect.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './lineageValue.ts';
+import { steadyIf } from './lineageValue.ts';
 import { isPlain } from './lineagePlain.ts';
 import { isUnchangedCast } from './lineageTypes.ts';
 
@@ -114,9 +115,9 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     case 'CoalesceExpr':
       return coalesce(analysis, scope, list(body.args));
     case 'BoolExpr': {
-      const before = hazardsOf(analysis);
       const value = dependencies(analysis, scope, body);
-      recordBranches(analysis, before, value);
+      // AND and OR stop at the first part that decides.
+      if (body.boolop !== 'NOT_EXPR') recordChoice(analysis, value);
       return value;
     }
     case 'CaseExpr':
@@ -167,6 +168,19 @@ function columnReference(analysis: Analysis, scope: Scope, fields: readonly unkn
     return table === null ? opaque : rowValue(table.columns);
   }
   if (parts.length !== fields.length) return opaque;
+  const value = namedValue(analysis, scope, parts);
+  // Where it is not certain what a name means, it may be a call, whose body asks and writes.
+  if (
+    value.kind === 'opaque' &&
+    parts.length > 1 &&
+    analysis.flow !== null &&
+    mayBeCall(analysis, parts[parts.length - 1])
+  )
+    callOfRow(analysis, scope, { ColumnRef: { fields: fields.slice(0, -1) } }, parts[parts.length - 1]);
+  return value;
+}
+
+function namedValue(analysis: Analysis, scope: Scope, parts: readonly string[]): Value {
   switch (parts.length) {
     case 1:
       return lookupName(scope, parts[0]);
@@ -200,7 +214,11 @@ function attributeOfTable(analysis: Analysis, scope: Scope, tableName: string, n
   // The name alone may mean a column as well, and then it is not the row that the function gets.
   if (!isCall || lookupName(scope, tableName) !== rowValue(table.columns))
     return lookupQualified(scope, null, tableName, name);
-  const row = { ColumnRef: { fields: [{ String: { sval: tableName } }] } };
+  return callOfRow(analysis, scope, { ColumnRef: { fields: [{ String: { sval: tableName } }] } }, name);
+}
+
+/** What a function of one row gives. */
+function callOfRow(analysis: Analysis, scope: Scope, row: unknown, name: string): Value {
   return resolveCall(analysis, scope, { funcname: [{ String: { sval: name } }], args: [row] }).value;
 }
 
@@ -238,7 +256,16 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   all.add(right);
   recordOperatorHazard(analysis, scope, operator, body, right, all.value());
   all.add(applyOperator(analysis, operator, body.lexpr === undefined ? [right] : [left, right]));
-  return all.value();
+  const value = all.value();
+  return body.kind === 'AEXPR_OP' && operator === '||' ? steadyIf(value, [left, right]) : value;
+}
+
+/**
+ * What a value decides of what is shown in its place, or of what runs, is an answer whatever masks hide: in NULLs and errors, in
+ * the size of the result and in the time it takes.
+ */
+function recordChoice(analysis: Analysis, conditions: Value): void {
+  if (analysis.flow?.choosing === true) analysis.flow.probe('expression', conditions);
 }
 
 /** The right side of IN and BETWEEN is a list. */
@@ -260,15 +287,18 @@ function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   const verdict = isUnchangedCast(analysis, inner, record(body.typeName));
   if (verdict === 'unchanged') return inner;
   // A row keeps its fields' values under a cast, but which name each has then is not known.
-  return verdict === 'opaque' ? opaque : computedFrom(inner);
+  return verdict === 'opaque' ? opaque : steadyIf(computedFrom(inner), [inner]);
 }
 
 function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   let value = evaluate(analysis, scope, body.arg);
-  for (const step of list(body.indirection)) {
+  const steps = list(body.indirection);
+  for (const [at, step] of steps.entries()) {
     const tag = tagOf(step);
-    if (tag === 'String') value = fieldOf(value, text(record(record(step).String).sval));
-    else if (tag === 'A_Indices') {
+    if (tag === 'String') {
+      const before = at === 0 ? body.arg : { A_Indirection: { arg: body.arg, indirection: steps.slice(0, at) } };
+      value = fieldOrCall(analysis, scope, value, before, text(record(record(step).String).sval));
+    } else if (tag === 'A_Indices') {
       const all = new Dependencies();
       all.add(value);
       addDependencies(analysis, scope, record(step).A_Indices, all);
@@ -276,6 +306,13 @@ function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
     } else if (tag !== 'A_Star') return opaque;
   }
   return value;
+}
+
+/** `(row).name`: a field, or else a function of that name of the row (manual, 8.16.5). `row`: the node that `value` is of. */
+function fieldOrCall(analysis: Analysis, scope: Scope, value: Value, row: unknown, name: string): Value {
+  const isField = value.row?.list.some((column) => column.name === name) === true;
+  if (isField || !mayBeCall(analysis, name)) return fieldOf(value, name);
+  return either(fieldOf(value, name), callOfRow(analysis, scope, row, name));
 }
 
 function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
@@ -301,19 +338,21 @@ function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
 function coalesce(analysis: Analysis, scope: Scope, args: readonly unknown[]): Value {
   const before = hazardsOf(analysis);
   const conditions = new Dependencies();
+  const choices = new Dependencies();
   let result = constant;
   for (const arg of args) {
     const value = evaluate(analysis, scope, arg);
     if (!isPlain(analysis, value)) conditions.add(value);
+    if (!value.steady) choices.add(value);
     result = either(result, value);
   }
   recordBranches(analysis, before, conditions.value());
+  recordChoice(analysis, choices.value());
   return result;
 }
 
 /** Results pass through unchanged; what conditions tell of a column is taken as computed from it. */
 function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Value {
-  const before = hazardsOf(analysis);
   const conditions = new Dependencies();
   addDependencies(analysis, scope, body.arg, conditions);
   let result = evaluate(analysis, scope, body.defresult);
@@ -323,6 +362,6 @@ function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Valu
     result = either(result, evaluate(analysis, scope, when.result));
   }
   const told = conditions.value();
-  recordBranches(analysis, before, told);
+  recordChoice(analysis, told);
   return told.kind === 'constant' ? result : either(computedFrom(result), told);
 }

@@ -57,6 +57,7 @@ export function recordParsing(analysis: Analysis, tag: string, body: AstRecord, 
   const parses =
     tag === 'JsonParseExpr' ||
     (tag === 'XmlExpr' && (body.op === 'IS_XMLPARSE' || body.op === 'IS_XMLPI')) ||
+    ((tag === 'JsonObjectConstructor' || tag === 'JsonObjectAgg') && body.unique === true) ||
     (tag === 'JsonFuncExpr' && [body.on_error, body.on_empty].some(raises));
   if (!parses || analysis.flow === null) return;
   analysis.flow.hazards++;

@@ -80,6 +80,8 @@ export class FlowRecorder {
   readonly writes: FlowWrite[] = [];
   /** Expressions so far that can fail, wait or leave a trace; see lineageFlowHazards.ts. */
   hazards = 0;
+  /** Whether what decides between parts of an expression has to be told: not inside a condition, which is told of as a whole. */
+  choosing = true;
   /** False while a function's body is read at its creation: its conditions take effect when it is called. */
   probing = true;
   /** False inside EXPLAIN without ANALYZE, which plans and does not execute. */

@@ -2,7 +2,7 @@
 import { type AstRecord, list, names, record, stringConstant, text, unwrap } from './ast.ts';
 import { type Catalog, type PgFunction, type SearchPath, anyPath, definitionPath } from './catalog.ts';
 import { keyRelation, searchPathOf } from './catalog.ts';
-import { type BuiltinNature, builtinNature, isPureExtension } from './lineageBuiltins.ts';
+import { type BuiltinNature, builtinNature, isPureExtension, isSteadyCall } from './lineageBuiltins.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
 import { isDependent, recordCall, recordUnreadableCall } from './lineageFlowCalls.ts';
 import { recordStatement } from './lineageFlowCommands.ts';
@@ -23,6 +23,7 @@ import {
   noColumns,
   opaque,
   rowValue,
+  steadyIf,
 } from './lineageValue.ts';
 import { findColumn, renameColumns, unionColumns, unknownColumns } from './lineageValue.ts';
 
@@ -191,7 +192,8 @@ function toldByBuiltin(
     case 'safe':
       return constant;
     case 'computed':
-      return isVouched(analysis, 'pg_catalog', name) ? toldThrough(analysis, args) : computed(args);
+      if (isVouched(analysis, 'pg_catalog', name)) return toldThrough(analysis, args);
+      return isSteadyCall(name, list(body.args)) ? steadyIf(computed(args), valuesOf(args)) : computed(args);
     case 'counts_nulls': {
       // `count(DISTINCT x)` over a column and a guess beside it tells whether they are equal.
       const isHarmless = body.agg_distinct === true ? isAlone : isPlain;
@@ -212,6 +214,10 @@ function toldThrough(analysis: Analysis, args: readonly Argument[]): Value {
 
 function scalarCall(name: string, value: Value): CallResult {
   return { value, columns: knownColumns([{ name, value }]), scalar: true };
+}
+
+function valuesOf(args: readonly Argument[]): readonly Value[] {
+  return args.map((arg) => arg.value);
 }
 
 function computed(args: readonly Argument[]): Value {

@@ -20,6 +20,8 @@ export interface Value {
   readonly typeOid: number;
   /** The value of one column and of no other; no literal can stand in its place. */
   readonly alone: boolean;
+  /** Whether it is NULL, and how long it is, tells no more of its sources than which of them are NULL and how long they are. */
+  readonly steady: boolean;
 }
 
 export interface NamedValue {
@@ -44,15 +46,23 @@ export const constant: Value = Object.freeze({
   row: null,
   typeOid: 0,
   alone: false,
+  steady: true,
 });
-export const opaque: Value = Object.freeze({ kind: 'opaque', sources: noSources, row: null, typeOid: 0, alone: false });
+export const opaque: Value = Object.freeze({
+  kind: 'opaque',
+  sources: noSources,
+  row: null,
+  typeOid: 0,
+  alone: false,
+  steady: false,
+});
 
 export const noColumns: Columns = Object.freeze({ list: [], openAt: -1, rest: constant });
 /** Columns of which nothing is known. */
 export const unknownColumns: Columns = Object.freeze({ list: [], openAt: 0, rest: opaque });
 
 export function columnValue(key: ColumnKey, typeOid: number): Value {
-  return { kind: 'column', sources: new Set([key]), row: null, typeOid, alone: true };
+  return { kind: 'column', sources: new Set([key]), row: null, typeOid, alone: true, steady: true };
 }
 
 export function knownColumns(list: readonly NamedValue[]): Columns {
@@ -69,7 +79,7 @@ export function either(a: Value, b: Value): Value {
   const typeOid = a.typeOid === b.typeOid || b.kind === 'constant' ? a.typeOid : a.kind === 'constant' ? b.typeOid : 0;
   const kind = computed ? 'expression' : sources.size === 0 ? 'constant' : 'column';
   const alone = a.alone && b.alone && sources.size === 1;
-  return { kind, sources, row: eitherRow(a, b), typeOid, alone };
+  return { kind, sources, row: eitherRow(a, b), typeOid, alone, steady: a.steady && b.steady };
 }
 
 function eitherRow(a: Value, b: Value): Columns | null {
@@ -100,7 +110,7 @@ export class Dependencies {
   value(): Value {
     if (this.isOpaque) return opaque;
     const kind = this.sources.size === 0 ? 'constant' : 'expression';
-    return { kind, sources: this.sources, row: null, typeOid: 0, alone: false };
+    return { kind, sources: this.sources, row: null, typeOid: 0, alone: false, steady: this.sources.size === 0 };
   }
 }
 
@@ -136,7 +146,13 @@ export function fieldOf(value: Value, name: string): Value {
 /** A value computed from this one alone. */
 export function computedFrom(value: Value): Value {
   if (value.kind === 'opaque' || value.kind === 'constant') return value.row === null ? value : { ...value, row: null };
-  return { kind: 'expression', sources: value.sources, row: null, typeOid: 0, alone: false };
+  return { kind: 'expression', sources: value.sources, row: null, typeOid: 0, alone: false, steady: false };
+}
+
+/** The same value, of which it is known that it is NULL only where `from` are, and no longer than these make it. */
+export function steadyIf(value: Value, from: readonly Value[]): Value {
+  const steady = value.kind !== 'opaque' && from.every((one) => one.steady);
+  return steady && !value.steady ? { ...value, steady } : value;
 }
 
 /**

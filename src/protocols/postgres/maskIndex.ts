@@ -99,9 +99,10 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
     let mask: ColumnMask | null = null;
     for (const source of output.sources) mask = stronger(mask, maskOf(source));
     if (mask === null || output.kind === 'column') return mask;
-    // What is computed may be a slice, a hash or a digit of the value: the column's own mask does not fit it.
+    // What is computed may be a slice, a hash or a digit of the value: the column's own mask does not fit it. Where being NULL
+    // may be an answer (`nullif(ssn, '1')`), or being long, all of it is NULL.
     return {
-      mask: strongerMask({ kind: 'redact' }, mask.mask),
+      mask: strongerMask({ kind: output.steady ? 'redact' : 'null' }, mask.mask),
       rules: mask.rules,
       reason: mask.reason === 'rule' ? 'derived' : mask.reason,
     };

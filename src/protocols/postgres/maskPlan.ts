@@ -132,6 +132,7 @@ interface Decided {
 }
 
 const noMask: MaskSpec = Object.freeze({ kind: 'redact' });
+const hidden: MaskSpec = Object.freeze({ kind: 'null' });
 
 function decideColumns(input: MaskPlanInput): readonly Decided[] | null {
   const { shape, lineage, index } = input;
@@ -195,8 +196,10 @@ function joinWitnesses(a: ColumnMask | null, b: ColumnMask | null, strongerMask:
 
 function decideColumn(input: MaskPlanInput, type: TypeClass, format: 0 | 1, found: ColumnMask | null): Decided {
   if (found !== null) {
+    // How many elements a computed array has may be the answer to a question.
+    const isShaped = type === 'text_array' && found.reason !== 'rule';
     return {
-      plan: { action: 'mask', mask: found.mask, type, format },
+      plan: { action: 'mask', mask: isShaped ? hidden : found.mask, type, format },
       rules: found.rules,
       why: whyMasked[found.reason],
     };

@@ -193,7 +193,7 @@ describe('limits', () => {
   it('branches in branches end', () => {
     let sql = "'x'";
     for (let depth = 0; depth < 200; depth++) sql = `case when ssn like '1%' then ${sql} else coalesce(name, 'y') end`;
-    assert.equal(render(flow(`select ${sql} from customers`)), '');
+    assert.equal(render(flow(`select ${sql} from customers`)), 'expression~c.ssn');
     let filter = 'true';
     for (let depth = 0; depth < 40; depth++) filter = `count(*) filter (where ${filter}) > 0`;
     assert.equal(render(flow(`select 1 from customers having ${filter}`)), '');

@@ -197,7 +197,7 @@ select * from customers tablesample system ((select length(ssn) from events limi
 select * from customers tablesample bernoulli (10) repeatable (1)
     =>
 select id from customers order by case when ssn like '1%' then 0 else 1 end, id
-    => order_by~c.ssn order_by~c.id
+    => expression~c.ssn order_by~c.ssn order_by~c.id
 select ssn from customers union all select note from orders order by 1
     => order_by~c.ssn+o.note
 select ssn from customers union all select note from orders order by ssn limit 1
@@ -381,9 +381,9 @@ select case when ssn like '1%' then 1 / (id - id) end from customers
 select case when ssn like '1%' then name::int end from customers
     => expression~c.name expression~c.ssn
 select case when ssn like '1%' then 'a' else 'b' end from customers
-    =>
+    => expression~c.ssn
 select case when ssn like '1%' then id / 2 else 3 end from customers
-    =>
+    => expression~c.ssn
 select case when ssn is null then pg_sleep(1) end from customers
     =>
 select case id when 1 then pg_sleep(1) end from customers
@@ -395,7 +395,7 @@ select case when ssn like '1%' then nextval('s') end from customers
 select case when ssn like '1%' then dynamic('x') end from customers
     => expression~c.ssn
 select case when ssn like '1%' then upper(name) || 'x' end from customers
-    =>
+    => expression~c.ssn
 select case when ssn like '1%' then 2147483647 + id end from customers
     => expression~c.id expression~c.ssn
 select case when name = 'x' then (select count(*) from orders) end from customers
@@ -403,7 +403,7 @@ select case when name = 'x' then (select count(*) from orders) end from customer
 select ssn like '1%' and pg_sleep(1) is null from customers
     => expression~c.ssn
 select ssn like '1%' or id > 3 from customers
-    =>
+    => expression~c.id+c.ssn
 select coalesce(nullif(ssn, 'x'), pg_sleep(1)::text) from customers
     => expression~c.ssn
 select coalesce(ssn, 'none'), coalesce(name, (select note from orders limit 1)) from customers
@@ -441,7 +441,7 @@ select ssn at time zone 'UTC' from customers
 select regexp_replace(lower(ssn), '[0-9]', 'x') from customers
     =>
 select regexp_replace(name, case when ssn like '1%' then '(' else 'a' end, 'x') from customers
-    => expression~c.name+c.ssn
+    => expression~c.ssn expression~c.name+c.ssn
 select 'a' ~ (case when ssn like '1%' then '(' else 'a' end) from customers
     => expression~c.ssn
 select 'a' like (case when ssn like '1%' then 'a\\' else 'a' end) from customers
@@ -449,7 +449,7 @@ select 'a' like (case when ssn like '1%' then 'a\\' else 'a' end) from customers
 select name like ssn, name ~ 'x' from customers
     =>
 select substr(name, 1, case when ssn like '1%' then -1 else 1 end) from customers
-    => expression~c.name+c.ssn
+    => expression~c.ssn expression~c.name+c.ssn
 select substring(email from position('@' in email) + 1) from customers
     =>
 select upper(reverse(ssn)), length(upper(ssn)) + 1, md5(ssn || 'x') from customers

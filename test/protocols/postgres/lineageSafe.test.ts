@@ -301,7 +301,7 @@ describe('views with a question in them', () => {
         ['select count(s) from guess', 'masked'],
         ['select num_nulls(s) from guess2', 'masked'],
         ['select id from guess where s is null', 'shown probe:where'],
-        ["select case when s is null then 'x' end from guess", 'masked'],
+        ["select case when s is null then 'x' end from guess", 'masked probe:expression'],
         ['select ssn is null, count(ssn) from contacts2 group by n', 'shown shown'],
         ['select email_lower is null from customers', 'masked'],
         ['select s is null from ring', 'masked'],
