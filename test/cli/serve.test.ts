@@ -57,7 +57,7 @@ test('a data directory that cannot be', async (context) => {
   const file = join(directory, 'file');
   await writeFile(file, '');
   const cases = [
-    [file, /data: this directory is something else: .*\/file\n/],
+    [file, /data: a directory is wanted here, and this is a file: .*\/file\n/],
     [join(file, 'data'), /data: .* cannot be used \(ENOTDIR: a part of the path is a file\); name a directory/],
     // Node's own recursive mkdir would never come back from here.
     ['/proc/blastgate', /data: \/proc\/blastgate cannot be used \(\w+: .*\); name a directory/],

@@ -376,7 +376,7 @@ describe('loadConfig', () => {
     };
     assert.deepEqual(faultsOf(await load(null)), []);
     assert.deepEqual(faultsOf(await load({ kind: 'directory' })), []);
-    assert.match(faultsOf(await load({})).join(), /data: this directory is something else: \/g\/d$/);
+    assert.match(faultsOf(await load({})).join(), /data: a directory is wanted here, and this is a file: \/g\/d$/);
   });
 
   test('a file that is not there is one fault', async () => {

@@ -153,7 +153,7 @@ test('the command: a table for people, JSON for machines', async (context) => {
 test('the command: what cannot be done is said before anything is measured', async () => {
   const unknown = await run('--quick', 'frames');
   assert.equal(unknown.code, 2);
-  assert.match(unknown.err, /no bench named frames[\s\S]*decide, detectors/);
+  assert.match(unknown.err, /no bench named frames/);
   assert.equal((await run('--fast')).code, 2);
   const help = await run('--help');
   assert.equal(help.code, 0);

@@ -119,7 +119,7 @@ describe('column masks', () => {
     for (const telling of [
       "substring(ssn from '^1')",
       "case when ssn like '1%' then 'a' end",
-      "(string_to_array(ssn, '-'))[4]",
+      '(array[ssn])[4]',
       "to_json(substring(ssn from '^1'))",
     ])
       assert.equal(masks(telling), 'null', telling);
