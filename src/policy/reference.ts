@@ -216,8 +216,8 @@ const commands = `## Commands
 - \`./run policy check policies\` reports every fault with file, line and path, and what is valid but surely not meant: rules that can
   never match, that repeat, shadow or contradict another, and characters that look like wildcards and are none. With
   \`--config blastgate.yaml\` also users, groups, connections and labels that it does not know, with \`--catalog shop.catalog.json\`
-  also patterns that name no table, column or function there, with the nearest name. Prohibitions of functions of an
-  extension that is not installed are among them.
+  also patterns that name no table, column or function there, with the nearest name. A prohibited function that is
+  like no other is taken to be of an extension that is not installed.
 - \`./run policy test policies\` runs the cases in \`*.test.yaml\`.
 - \`./run policy explain --user alice --groups engineering --connection shop --label env=prod "SELECT ..."\` shows which rules decide
   and why, which columns are masked by which rule, and which rules on \`probes\`, \`copies\` and \`unreadable\` could come in. With the

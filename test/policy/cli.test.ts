@@ -188,7 +188,7 @@ safe_functions: [pg_raed_file]
 rules:
   - { id: ssn, match: { columns: ["*.costumers.ssn", "public.customers.snn", customers.ssn] }, action: mask, with: redact }
   - { id: look, match: { probes: ["costumers.*"] }, action: allow }
-  - { id: call, match: { functions: [nosuch_fn, "pg_read_*"] }, action: block }
+  - { id: call, match: { functions: [dblink, pg_raed_file, "pg_read_*"] }, action: block }
   - { id: read, match: { objects: [oders] }, action: approve, approvers: { groups: [enginering] } }
   - { id: new, match: { objects: [later], access: [define] }, action: block }
   - { id: who, match: { objects: [orders] }, action: block, applies_to: { groups: ["engin[e]*"], users: [alcie] } }
@@ -210,7 +210,7 @@ test('check: names that no configuration and no catalog knows', async () => {
     'm/ssn: the catalog of shop has no column "*.costumers.ssn", so it masks nothing; did you mean "customers.ssn"?',
     'm/ssn: the catalog of shop has no column "public.customers.snn", so it masks nothing; did you mean "public.customers.ssn"?',
     'm/look: the catalog of shop has no column "costumers.*"; did you mean "customers.*"?',
-    'm/call: the catalog of shop has no function "nosuch_fn"',
+    'm/call: the catalog of shop has no function "pg_raed_file"; did you mean "pg_read_file"?',
     'm/read: the catalog of shop has no table or other object "oders"; did you mean "orders"?',
   ]);
   assert.deepEqual(await check(['--config', 'b.yaml'], [{ name: 'm.yaml', text: mistaken }]), [
