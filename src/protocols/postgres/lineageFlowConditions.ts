@@ -5,8 +5,10 @@
  * `<`, LIKE or a function would answer by halves.
  */
 import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.ts';
+import { firstUserOid } from './catalogQueries.ts';
 import { evaluate } from './lineageExpressions.ts';
 import type { FlowClause, Given } from './lineageFlowRecorder.ts';
+import { functionIsPure } from './lineageHidden.ts';
 import { type Analysis, type Scope, enter, leave } from './lineageScope.ts';
 import { type Value, Dependencies, constant, opaque } from './lineageValue.ts';
 
@@ -34,6 +36,7 @@ function isEquality(analysis: Analysis, scope: Scope, node: unknown): boolean {
   if (body === null) return false;
   const operator = names(body.name);
   if (operator.at(-1) !== '=' || (operator.length > 1 && operator[0] !== 'pg_catalog')) return false;
+  if (operator.length === 1 && !isOwnEquality(analysis)) return false;
   const { lexpr, rexpr } = body;
   switch (body.kind) {
     case 'AEXPR_OP':
@@ -48,6 +51,11 @@ function isEquality(analysis: Analysis, scope: Scope, node: unknown): boolean {
     default:
       return false;
   }
+}
+
+/** Whether no user has made an operator `=`, which could ask anything; those of extensions ask what they say. */
+function isOwnEquality({ catalog }: Analysis): boolean {
+  return catalog.operatorFunctions('=').every((oid) => oid >= firstUserOid && functionIsPure(catalog, oid));
 }
 
 /** A reference to one column whose value comes unchanged, perhaps behind a cast that changes nothing. */
