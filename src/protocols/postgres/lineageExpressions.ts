@@ -167,6 +167,19 @@ function columnReference(analysis: Analysis, scope: Scope, fields: readonly unkn
     return table === null ? opaque : rowValue(table.columns);
   }
   if (parts.length !== fields.length) return opaque;
+  const value = namedValue(analysis, scope, parts);
+  // Where it is not certain what a name means, it may be a call, whose body asks and writes.
+  if (
+    value.kind === 'opaque' &&
+    parts.length > 1 &&
+    analysis.flow !== null &&
+    mayBeCall(analysis, parts[parts.length - 1])
+  )
+    callOfRow(analysis, scope, { ColumnRef: { fields: fields.slice(0, -1) } }, parts[parts.length - 1]);
+  return value;
+}
+
+function namedValue(analysis: Analysis, scope: Scope, parts: readonly string[]): Value {
   switch (parts.length) {
     case 1:
       return lookupName(scope, parts[0]);
@@ -200,7 +213,11 @@ function attributeOfTable(analysis: Analysis, scope: Scope, tableName: string, n
   // The name alone may mean a column as well, and then it is not the row that the function gets.
   if (!isCall || lookupName(scope, tableName) !== rowValue(table.columns))
     return lookupQualified(scope, null, tableName, name);
-  const row = { ColumnRef: { fields: [{ String: { sval: tableName } }] } };
+  return callOfRow(analysis, scope, { ColumnRef: { fields: [{ String: { sval: tableName } }] } }, name);
+}
+
+/** What a function of one row gives. */
+function callOfRow(analysis: Analysis, scope: Scope, row: unknown, name: string): Value {
   return resolveCall(analysis, scope, { funcname: [{ String: { sval: name } }], args: [row] }).value;
 }
 
@@ -265,10 +282,13 @@ function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
 
 function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   let value = evaluate(analysis, scope, body.arg);
-  for (const step of list(body.indirection)) {
+  const steps = list(body.indirection);
+  for (const [at, step] of steps.entries()) {
     const tag = tagOf(step);
-    if (tag === 'String') value = fieldOf(value, text(record(record(step).String).sval));
-    else if (tag === 'A_Indices') {
+    if (tag === 'String') {
+      const before = at === 0 ? body.arg : { A_Indirection: { arg: body.arg, indirection: steps.slice(0, at) } };
+      value = fieldOrCall(analysis, scope, value, before, text(record(record(step).String).sval));
+    } else if (tag === 'A_Indices') {
       const all = new Dependencies();
       all.add(value);
       addDependencies(analysis, scope, record(step).A_Indices, all);
@@ -276,6 +296,13 @@ function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
     } else if (tag !== 'A_Star') return opaque;
   }
   return value;
+}
+
+/** `(row).name`: a field, or else a function of that name of the row (manual, 8.16.5). `row`: the node that `value` is of. */
+function fieldOrCall(analysis: Analysis, scope: Scope, value: Value, row: unknown, name: string): Value {
+  const isField = value.row?.list.some((column) => column.name === name) === true;
+  if (isField || !mayBeCall(analysis, name)) return fieldOf(value, name);
+  return either(fieldOf(value, name), callOfRow(analysis, scope, row, name));
 }
 
 function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
