@@ -113,15 +113,17 @@ FROM pg_catalog.pg_proc p
 WHERE p.oid < ${firstUserOid} AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
 GROUP BY p.proname ${limit}`;
 
+/** A body that is read with other rules for strings than the gate's counts as one that cannot be read. */
 function functionsSql(serverVersion: number): string {
   // SQL-standard bodies (BEGIN ATOMIC) exist since 14; prosrc is empty then.
   const body = serverVersion >= 140000 ? 'COALESCE(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)' : 'p.prosrc';
   return `SELECT f.oid, f.nspname, f.proname, f.lanname, f.prokind, f.provolatile, f.proretset, f.prorettype,
   f.pronargs, f.pronargdefaults, f.provariadic <> 0, f.names, f.modes,
-  CASE WHEN pg_catalog.length(f.body) <= ${definitionCharactersMax} THEN f.body END, f.extname, f.path
+  CASE WHEN pg_catalog.length(f.body) <= ${definitionCharactersMax} AND NOT f.strings THEN f.body END, f.extname, f.path
 FROM (SELECT p.oid, n.nspname, p.proname, l.lanname, p.prokind, p.provolatile, p.proretset, p.prorettype,
     p.pronargs, p.pronargdefaults, p.provariadic, pg_catalog.array_to_json(p.proargnames)::text AS names,
     pg_catalog.array_to_json(p.proargmodes::text[])::text AS modes, ${body} AS body, e.extname,
+    EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) s WHERE s ILIKE 'standard_conforming_strings=%') AS strings,
     (SELECT pg_catalog.substr(s, 13) FROM pg_catalog.unnest(p.proconfig) s WHERE s LIKE 'search_path=%') AS path
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

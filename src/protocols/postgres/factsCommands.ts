@@ -257,12 +257,19 @@ function walkFunctionBody(facts: FactsCollector, body: AstRecord): void {
     const option = record(unwrap(item, 'DefElem'));
     if (option.defname === 'language') language = (stringNode(option.arg) ?? '').toLowerCase();
     else if (option.defname === 'as') source = names(option.arg)[0] ?? null;
+    else if (option.defname === 'set' && changesStrings(option.arg))
+      facts.addOpaque('function_body:standard_conforming_strings');
   }
   if (isRecord(body.sql_body)) {
     walkSqlBody(facts, body.sql_body);
   } else if (source !== null && !(language === 'sql' && facts.walkText(source))) {
     facts.addOpaque(`function_body:${language || 'unknown'}`);
   }
+}
+
+/** Whether a function sets how its own body is read: where a backslash escapes, strings end elsewhere. */
+function changesStrings(set: unknown): boolean {
+  return text(unwrap(set, 'VariableSetStmt')?.name).toLowerCase() === 'standard_conforming_strings';
 }
 
 /** RETURN expression, or BEGIN ATOMIC: lists of statements. */

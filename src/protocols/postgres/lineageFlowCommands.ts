@@ -239,6 +239,7 @@ function option(body: AstRecord, name: string): unknown {
 function bodyPath(analysis: Analysis, body: AstRecord): Analysis['path'] | null {
   for (const item of list(body.options)) {
     const set = unwrap(record(record(item).DefElem).arg, 'VariableSetStmt');
+    if (set !== null && text(set.name).toLowerCase() === 'standard_conforming_strings') return null;
     if (set === null || text(set.name).toLowerCase() !== 'search_path') continue;
     if (set.kind !== 'VAR_SET_VALUE') return null;
     const schemas = list(set.args).map((node) => text(record(record(record(node).A_Const).sval).sval));
