@@ -152,6 +152,7 @@ class Creation {
       depth: 0,
       active: new Set(),
       flow: null,
+      folded: null,
     };
   }
 
@@ -278,6 +279,12 @@ function functionOf(
   const returnType = type === null || body.is_procedure === true ? recordOid : typeByName(analysis, type)?.oid;
   if (returnType === undefined || returns?.pct_type === true) return null;
   const inputs = parameters.filter((_, at) => 'ib'.includes(modes[at]));
+  const parameterTypes: number[] = [];
+  for (const { argType } of parameters) {
+    const parameterType = record(argType).pct_type === true ? undefined : typeByName(analysis, record(argType));
+    if (parameterType === undefined) return null;
+    parameterTypes.push(parameterType.oid);
+  }
   return {
     ...source,
     oid,
@@ -286,6 +293,7 @@ function functionOf(
     language: 'sql',
     kind: body.is_procedure === true ? 'p' : 'f',
     volatile: !['immutable', 'stable'].includes(stringNode(options.get('volatility')) ?? ''),
+    immutable: stringNode(options.get('volatility')) === 'immutable',
     returnsSet: returns?.setof === true,
     returnType,
     argumentsMin: inputs.filter((item) => item.defexpr === undefined).length,
@@ -294,6 +302,7 @@ function functionOf(
     outputNames: outputs.map((item) => text(item.name)),
     modes,
     calls: [],
+    parameterTypes,
     extension: null,
     searchPath: null,
   };

@@ -13,6 +13,7 @@ import { isHarmlessBody } from './lineagePlpgsql.ts';
 import { isAlone, isBare, isPlain } from './lineagePlain.ts';
 import { type Analysis, type Scope, rootScope } from './lineageScope.ts';
 import { statementColumns } from './lineageSelect.ts';
+import { recordTypesOf } from './lineageTypes.ts';
 import {
   type Columns,
   type Value,
@@ -80,6 +81,8 @@ function resolveNamed(
     result = result === null ? next : eitherCall(result, next);
   }
   const known = result !== null;
+  // What is not known may be a function made a moment ago.
+  if (!known) analysis.folded?.add(opaque);
   result ??= callAttribute(name, args);
   if (analysis.flow !== null) {
     const vouched =
@@ -274,7 +277,18 @@ function isReadable(f: PgFunction): boolean {
 
 /** A call of a function that has been found. */
 export function callKnown(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
-  if (isPureByOwner(f) || isPureProcedural(analysis, f)) return computedCall(analysis.catalog, f, computed(args));
+  if (isPureByOwner(f)) return computedCall(analysis.catalog, f, computed(args));
+  const result = callBody(analysis, f, args);
+  recordTypesOf(analysis, f, computed(args), result.value);
+  if (f.immutable && f.kind === 'f') {
+    const constants = args.map(({ name }) => ({ name, value: constant }));
+    analysis.folded?.addRun(analysis, (inner) => callBody(inner, f, constants).value);
+  }
+  return result;
+}
+
+function callBody(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (isPureProcedural(analysis, f)) return computedCall(analysis.catalog, f, computed(args));
   if (f.kind === 'a') {
     const value = aggregateValue(analysis, f, computed(args));
     if (value !== null) return computedCall(analysis.catalog, f, value);

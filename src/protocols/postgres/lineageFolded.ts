@@ -1,0 +1,67 @@
+/**
+ * What EXPLAIN shows of values: the planner works out what immutable functions give for constants, and shows the outcome.
+ *
+ * Every such function of a user's counts that the statement may come to, also behind views, in operators and in bodies that
+ * are inlined. What it is given does not: with a column in it a call is no constant.
+ */
+import { type Relation, definitionPath } from './catalog.ts';
+import { recordStatement } from './lineageFlowCommands.ts';
+import { FlowRecorder } from './lineageFlowRecorder.ts';
+import { type Analysis, rootScope } from './lineageScope.ts';
+import { type Value, Dependencies, opaque } from './lineageValue.ts';
+
+/** Gathers what may stand in a plan. */
+export class Folded {
+  readonly #all = new Dependencies();
+  readonly #seen = new Set<Relation>();
+
+  add(value: Value): void {
+    this.#all.add(value);
+  }
+
+  /** Adds what `run` gives, and what it asks on the way. */
+  addRun(analysis: Analysis, run: (inner: Analysis) => Value): void {
+    const flow = new FlowRecorder();
+    const inner: Analysis = { ...analysis, flow, folded: null };
+    this.add(run(inner));
+    for (const { sources, opaque: isOpaque } of flow.probes)
+      this.add(isOpaque ? opaque : { kind: 'expression', sources, row: null, typeOid: 0, alone: false });
+    analysis.nodesLeft = inner.nodesLeft;
+  }
+
+  /** A relation that the statement names. The server puts definitions of views and virtual columns in the place of their names. */
+  addRelation(analysis: Analysis, relation: Relation): void {
+    if (relation.system || this.#seen.has(relation)) return;
+    this.#seen.add(relation);
+    if (relation.kind === 'v') this.#addDefinition(analysis, relation.definition);
+    for (const { generated, expression } of relation.columns)
+      if (generated) {
+        const from = [relation.schema, relation.name].map((name) => `"${name.replaceAll('"', '""')}"`).join('.');
+        this.#addDefinition(analysis, expression === null ? null : `SELECT (${expression}) FROM ${from}`);
+      }
+  }
+
+  #addDefinition(analysis: Analysis, sql: string | null): void {
+    const statements = sql === null ? null : analysis.catalog.parse(sql);
+    if (statements === null) {
+      this.add(opaque);
+      return;
+    }
+    const inner: Analysis = { ...analysis, path: definitionPath, flow: new FlowRecorder() };
+    for (const statement of statements) recordStatement(inner, rootScope(null), statement);
+    analysis.nodesLeft = inner.nodesLeft;
+  }
+
+  value(): Value {
+    return this.#all.value();
+  }
+}
+
+/** What functions of users may bring into the plan of this statement. */
+export function foldedIn(analysis: Analysis, query: unknown): Value {
+  const folded = new Folded();
+  const inner: Analysis = { ...analysis, flow: new FlowRecorder(), folded };
+  recordStatement(inner, rootScope(null), query);
+  analysis.nodesLeft = inner.nodesLeft;
+  return folded.value();
+}
