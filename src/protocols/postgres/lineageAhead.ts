@@ -281,9 +281,13 @@ function functionOf(
   const inputs = parameters.filter((_, at) => 'ib'.includes(modes[at]));
   const parameterTypes: number[] = [];
   for (const { argType } of parameters) {
-    const parameterType = record(argType).pct_type === true ? undefined : typeByName(analysis, record(argType));
+    const typeName = record(argType);
+    if (typeName.pct_type === true) return null;
+    // A row of a new table, which can come from nowhere else.
+    const isRow = analysis.ahead?.tables.some(({ name }) => name === names(typeName.names).at(-1)) === true;
+    const parameterType = typeByName(analysis, typeName)?.oid ?? (isRow ? 0 : undefined);
     if (parameterType === undefined) return null;
-    parameterTypes.push(parameterType.oid);
+    parameterTypes.push(parameterType);
   }
   return {
     ...source,

@@ -4,6 +4,7 @@
  * Every such function of a user's counts that the statement may come to, also behind views, in operators and in bodies that
  * are inlined. What it is given does not: with a column in it a call is no constant.
  */
+import { tagOf, unwrap } from './ast.ts';
 import { type Relation, definitionPath } from './catalog.ts';
 import { recordStatement } from './lineageFlowCommands.ts';
 import { FlowRecorder } from './lineageFlowRecorder.ts';
@@ -61,7 +62,9 @@ export class Folded {
 export function foldedIn(analysis: Analysis, query: unknown): Value {
   const folded = new Folded();
   const inner: Analysis = { ...analysis, flow: new FlowRecorder(), folded };
-  recordStatement(inner, rootScope(null), query);
+  // A statement that was prepared before, of which nothing is known here.
+  if (tagOf(unwrap(query, 'CreateTableAsStmt')?.query ?? query) === 'ExecuteStmt') folded.add(opaque);
+  else recordStatement(inner, rootScope(null), query);
   analysis.nodesLeft = inner.nodesLeft;
   return folded.value();
 }

@@ -251,6 +251,20 @@ select ssn === 'x' from customers
 select ssn::evil from customers
     => expression~c.ssn [outside function evil_eq() < =c.ssn]
 `,
+  'types that are checked': `
+select checked(name) from customers
+    => expression~c.name
+select checked('x') from customers
+    =>
+select checked_list(tags) from customers
+    => expression~c.tags
+select json_array(name returning us_ssn) from customers
+    => expression~c.name
+select json_array(name returning jsonb) from customers
+    =>
+select greeting(name) from customers
+    =>
+`,
   'around a query': `
 prepare p as select id from customers where ssn = $1
     => where=c.ssn
@@ -268,6 +282,18 @@ explain (analyze off) update customers set name = ssn
     =>
 explain (analyze, buffers) update customers set name = ssn
     => [c.name < =c.ssn]
+explain select ssn_of(3)
+    => where=c.id [outside the plan that EXPLAIN shows < ~c.id+c.ssn]
+explain (verbose) select greeting(ssn) from customers
+    =>
+explain select id from orders where note = greeting('x')
+    => where~o.note
+explain select upper(note), count(*) from orders group by 1
+    => group_by~o.note
+explain select * from nowhere
+    => [outside the plan that EXPLAIN shows < ?]
+explain execute p
+    => [outside the plan that EXPLAIN shows < ?]
 execute p
     => [unknown EXECUTE runs a statement that was prepared before < ?]
 fetch 3 from c
