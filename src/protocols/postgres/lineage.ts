@@ -74,6 +74,7 @@ export function lineageOf(
     depth: 0,
     active: new Set(),
     flow: null,
+    calls: null,
     folded: null,
   };
   const columns = utilityColumns(analysis, ast);

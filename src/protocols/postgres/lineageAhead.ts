@@ -152,6 +152,7 @@ class Creation {
       depth: 0,
       active: new Set(),
       flow: null,
+      calls: null,
       folded: null,
     };
   }

@@ -66,6 +66,7 @@ export function flowOf(
     depth: 0,
     active: new Set(),
     flow,
+    calls: null,
     folded: null,
   };
   const columns = recordStatement(analysis, rootScope(null), ast);

@@ -23,7 +23,7 @@ export class Folded {
   /** Adds what `run` gives, and what it asks on the way. */
   addRun(analysis: Analysis, run: (inner: Analysis) => Value): void {
     const flow = new FlowRecorder();
-    const inner: Analysis = { ...analysis, flow, folded: null };
+    const inner: Analysis = { ...analysis, flow, calls: null, folded: null };
     this.add(run(inner));
     for (const { sources, opaque: isOpaque } of flow.probes)
       this.add(isOpaque ? opaque : { kind: 'expression', sources, row: null, typeOid: 0, alone: false });

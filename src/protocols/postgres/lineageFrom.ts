@@ -4,6 +4,7 @@ import { anyPath } from './catalog.ts';
 import { newTableColumns, newViewColumns } from './lineageAhead.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
+import { recordCallsOf } from './lineageFlowViews.ts';
 import { type CallResult, resolveCall } from './lineageFunctions.ts';
 import { applyOperator } from './lineageHidden.ts';
 import {
@@ -103,6 +104,7 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
     return aliased(body, unclear ? anyColumns(analysis, name) : unknownColumns, name);
   }
   analysis.folded?.addRelation(analysis, relation);
+  recordCallsOf(analysis, relation);
   const columns = relationColumns(relation);
   if (body.alias !== undefined) return aliased(body, columns, name);
   return { columns, tables: [{ name, schema: relation.schema, columns }] };

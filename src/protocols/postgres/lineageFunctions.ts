@@ -249,7 +249,7 @@ function callUser(analysis: Analysis, f: PgFunction, args: readonly Argument[]):
  */
 function callVouched(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
   const told = toldThrough(analysis, args);
-  const { flow } = analysis;
+  const flow = analysis.calls ?? analysis.flow;
   if (flow !== null) {
     const { probing } = flow;
     flow.probing = probing && isDependent(told);
@@ -280,6 +280,9 @@ export function callKnown(analysis: Analysis, f: PgFunction, args: readonly Argu
   if (isPureByOwner(f)) return computedCall(analysis.catalog, f, computed(args));
   const result = callBody(analysis, f, args);
   recordTypesOf(analysis, f, computed(args), result.value);
+  // What a default gives is not known, and may be worked out as well.
+  const given = Number.isFinite(f.argumentsMax) ? f.argumentsMax : f.inputNames.length;
+  if (f.kind === 'f' && args.length < given) analysis.folded?.add(opaque);
   if (f.immutable && f.kind === 'f') {
     const constants = args.map(({ name }) => ({ name, value: constant }));
     analysis.folded?.addRun(analysis, (inner) => callBody(inner, f, constants).value);
@@ -329,9 +332,9 @@ function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): 
   if (statements.length === 0) return { value: constant, columns: noColumns, scalar: false };
   analysis.active.add(f.oid);
   // One object for all counters: a body must not start with a fresh allowance.
-  const inner: Analysis = { ...analysis, path };
+  const inner: Analysis = { ...analysis, path, flow: analysis.calls ?? analysis.flow, calls: null };
   const scope = rootScope({ functionName: f.name, names: f.inputNames, values: bindArguments(f, args) });
-  if (analysis.flow !== null) for (const statement of statements.slice(0, -1)) recordStatement(inner, scope, statement);
+  if (inner.flow !== null) for (const statement of statements.slice(0, -1)) recordStatement(inner, scope, statement);
   const columns = lastStatement(inner, scope, statements.at(-1));
   analysis.nodesLeft = inner.nodesLeft;
   analysis.active.delete(f.oid);

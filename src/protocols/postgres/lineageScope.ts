@@ -43,6 +43,8 @@ export interface Analysis {
   readonly active: Set<number>;
   /** Takes probes and writes; null where only the outputs are asked for. */
   readonly flow: FlowRecorder | null;
+  /** Takes what bodies of functions ask and write in place of `flow`, while a view is walked for these alone; else null. */
+  readonly calls: FlowRecorder | null;
   /** Takes what functions may give while the statement is planned; null where the plan is not shown. */
   readonly folded: Folded | null;
 }
