@@ -8,8 +8,9 @@ import { tagOf, unwrap } from './ast.ts';
 import { type Relation, definitionPath } from './catalog.ts';
 import { recordStatement } from './lineageFlowCommands.ts';
 import { FlowRecorder } from './lineageFlowRecorder.ts';
+import { callKnown } from './lineageFunctions.ts';
 import { type Analysis, rootScope } from './lineageScope.ts';
-import { type Value, Dependencies, opaque } from './lineageValue.ts';
+import { type Value, Dependencies, constant, opaque } from './lineageValue.ts';
 
 /** Gathers what may stand in a plan. */
 export class Folded {
@@ -63,8 +64,22 @@ export function foldedIn(analysis: Analysis, query: unknown): Value {
   const folded = new Folded();
   const inner: Analysis = { ...analysis, flow: new FlowRecorder(), folded };
   // A statement that was prepared before, of which nothing is known here.
-  if (tagOf(unwrap(query, 'CreateTableAsStmt')?.query ?? query) === 'ExecuteStmt') folded.add(opaque);
-  else recordStatement(inner, rootScope(null), query);
+  if (tagOf(unwrap(query, 'CreateTableAsStmt')?.query ?? query) !== 'ExecuteStmt')
+    recordStatement(inner, rootScope(null), query);
+  else addEvery(analysis, folded);
   analysis.nodesLeft = inner.nodesLeft;
   return folded.value();
+}
+
+/** Adds what any function of a user's may give to the planner. */
+function addEvery(analysis: Analysis, folded: Folded): void {
+  const { ahead, catalog } = analysis;
+  if (catalog.doubt !== null || (ahead !== null && ahead.functions.length > 0)) folded.add(opaque);
+  for (const [oid] of catalog.rows.functions ?? []) {
+    const f = catalog.functionByOid(Number(oid));
+    if (f === undefined || !f.immutable || f.kind !== 'f') continue;
+    const count = Number.isFinite(f.argumentsMax) ? f.argumentsMax : f.inputNames.length;
+    const constants = Array.from({ length: count }, () => ({ name: '', value: constant }));
+    folded.addRun(analysis, (inner) => callKnown(inner, f, constants).value);
+  }
 }

@@ -293,7 +293,7 @@ explain select upper(note), count(*) from orders group by 1
 explain select * from nowhere
     => [outside the plan that EXPLAIN shows < ?]
 explain execute p
-    => [outside the plan that EXPLAIN shows < ?]
+    => [outside the plan that EXPLAIN shows < ~c.id+c.name+c.ssn]
 execute p
     => [unknown EXECUTE runs a statement that was prepared before < ?]
 fetch 3 from c
