@@ -65,6 +65,8 @@ export interface PgFunction {
   /** pg_proc.prokind: f function, p procedure, a aggregate, w window. */
   readonly kind: string;
   readonly volatile: boolean;
+  /** What it gives for constants may be worked out when a statement is planned. */
+  readonly immutable: boolean;
   readonly returnsSet: boolean;
   readonly returnType: number;
   /** Least and greatest number of arguments in a call; greatest is Infinity with VARIADIC. */
@@ -78,6 +80,8 @@ export interface PgFunction {
   readonly modes: readonly string[];
   /** Of an aggregate, the OIDs of the functions that it calls; empty for others, and where they are not known. */
   readonly calls: readonly number[];
+  /** OIDs of the types of all its parameters, whichever way they go. */
+  readonly parameterTypes: readonly number[];
   /** Source text (an SQL-standard body included), null where too long. */
   readonly source: string | null;
   /** Name of the extension that owns it, else null. */

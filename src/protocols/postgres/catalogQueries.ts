@@ -113,17 +113,36 @@ FROM pg_catalog.pg_proc p
 WHERE p.oid < ${firstUserOid} AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
 GROUP BY p.proname ${limit}`;
 
-/** A body that is read with other rules for strings than the gate's counts as one that cannot be read. */
+/**
+ * Settings that a function may have for itself without its body meaning anything else than the gate reads. With others it
+ * counts as one whose body cannot be read: with standard_conforming_strings off, strings end elsewhere.
+ */
+const harmlessSettings =
+  '^(search_path|timezone|datestyle|intervalstyle|bytea_output|extra_float_digits|row_security|application_name|' +
+  'client_min_messages|check_function_bodies|work_mem|maintenance_work_mem|hash_mem_multiplier|temp_buffers|' +
+  'jit|geqo|plan_cache_mode|from_collapse_limit|join_collapse_limit|constraint_exclusion|synchronous_commit|cursor_tuple_fraction|' +
+  '(statement|lock|deadlock|transaction|idle_in_transaction_session)_timeout|[a-z_]+_cost|' +
+  '(enable|log|track|jit|geqo|parallel|effective|max_parallel|min_parallel|default_transaction)_[a-z_]+)$';
+
+const isHarmlessSetting = new RegExp(harmlessSettings);
+
+/** Whether a function that has this setting for itself can be read all the same. */
+export function keepsMeaning(setting: string): boolean {
+  return isHarmlessSetting.test(setting.toLowerCase());
+}
+
 function functionsSql(serverVersion: number): string {
   // SQL-standard bodies (BEGIN ATOMIC) exist since 14; prosrc is empty then.
   const body = serverVersion >= 140000 ? 'COALESCE(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)' : 'p.prosrc';
   return `SELECT f.oid, f.nspname, f.proname, f.lanname, f.prokind, f.provolatile, f.proretset, f.prorettype,
   f.pronargs, f.pronargdefaults, f.provariadic <> 0, f.names, f.modes,
-  CASE WHEN pg_catalog.length(f.body) <= ${definitionCharactersMax} AND NOT f.strings THEN f.body END, f.extname, f.path
+  CASE WHEN pg_catalog.length(f.body) <= ${definitionCharactersMax} AND NOT f.odd THEN f.body END, f.extname, f.path, f.types
 FROM (SELECT p.oid, n.nspname, p.proname, l.lanname, p.prokind, p.provolatile, p.proretset, p.prorettype,
     p.pronargs, p.pronargdefaults, p.provariadic, pg_catalog.array_to_json(p.proargnames)::text AS names,
     pg_catalog.array_to_json(p.proargmodes::text[])::text AS modes, ${body} AS body, e.extname,
-    EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) s WHERE s ILIKE 'standard_conforming_strings=%') AS strings,
+    EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) s
+      WHERE pg_catalog.lower(pg_catalog.split_part(s, '=', 1)) !~ '${harmlessSettings}') AS odd,
+    pg_catalog.array_to_json(COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[])::text[])::text AS types,
     (SELECT pg_catalog.substr(s, 13) FROM pg_catalog.unnest(p.proconfig) s WHERE s LIKE 'search_path=%') AS path
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

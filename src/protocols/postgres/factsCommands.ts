@@ -1,5 +1,6 @@
 /** Statements other than queries: DDL, COPY, cursors, prepared statements, settings, and the SQL that they carry. */
 import { type AstRecord, isRecord, list, names, record, stringNode, tagOf, text, unwrap } from './ast.ts';
+import { keepsMeaning } from './catalogQueries.ts';
 import type { FactsCollector, Scope } from './factsCollect.ts';
 import { noteCall } from './factsFunctions.ts';
 import { addRelation, openQuery, tableSource, walk, walkInto, walkQuery } from './factsWalk.ts';
@@ -134,6 +135,8 @@ function walkDefinition(facts: FactsCollector, tag: string, body: AstRecord, out
   for (const field of nameTexts)
     if (typeof body[field] === 'string') facts.addObject(null, text(body[field]), 'define');
   if (trigger) facts.addFunction(names(body.funcname));
+  if (tag === 'AlterFunctionStmt')
+    for (const item of list(body.actions)) walkFunctionSetting(facts, record(unwrap(item, 'DefElem')).arg);
   for (const field of ['schemaname', 'local_schema']) {
     if (typeof body[field] === 'string') facts.addObject(text(body[field]), '*', 'define');
   }
@@ -257,8 +260,7 @@ function walkFunctionBody(facts: FactsCollector, body: AstRecord): void {
     const option = record(unwrap(item, 'DefElem'));
     if (option.defname === 'language') language = (stringNode(option.arg) ?? '').toLowerCase();
     else if (option.defname === 'as') source = names(option.arg)[0] ?? null;
-    else if (option.defname === 'set' && changesStrings(option.arg))
-      facts.addOpaque('function_body:standard_conforming_strings');
+    else if (option.defname === 'set') walkFunctionSetting(facts, option.arg);
   }
   if (isRecord(body.sql_body)) {
     walkSqlBody(facts, body.sql_body);
@@ -267,9 +269,11 @@ function walkFunctionBody(facts: FactsCollector, body: AstRecord): void {
   }
 }
 
-/** Whether a function sets how its own body is read: where a backslash escapes, strings end elsewhere. */
-function changesStrings(set: unknown): boolean {
-  return text(unwrap(set, 'VariableSetStmt')?.name).toLowerCase() === 'standard_conforming_strings';
+/** A function may set how its own body is read: where a backslash escapes, strings end elsewhere. */
+function walkFunctionSetting(facts: FactsCollector, node: unknown): void {
+  const set = unwrap(node, 'VariableSetStmt');
+  const name = text(set?.name).toLowerCase();
+  if (set !== null && set.kind !== 'VAR_RESET_ALL' && !keepsMeaning(name)) facts.addOpaque(`function_body:${name}`);
 }
 
 /** RETURN expression, or BEGIN ATOMIC: lists of statements. */

@@ -75,6 +75,8 @@ export function lineageOf(
     depth: 0,
     active: new Set(),
     flow: null,
+    calls: null,
+    folded: null,
   };
   const columns = utilityColumns(analysis, ast);
   return lineageOfColumns(analysis.nodesLeft < 0 ? unknownColumns : columns, ast);
@@ -101,6 +103,7 @@ function utilityColumns(analysis: Analysis, ast: unknown): Columns {
     case 'DeclareCursorStmt':
       return statementColumns(analysis, rootScope(null), body.query);
     case 'ExplainStmt':
+      // What a plan may show of values is a copy, see lineageFolded.ts.
       return knownColumns([{ name: 'QUERY PLAN', value: constant }]);
     case 'VariableShowStmt':
       // SHOW ALL has three columns. Settings with a dot are variables that a session can store values in.

@@ -152,6 +152,8 @@ class Creation {
       depth: 0,
       active: new Set(),
       flow: null,
+      calls: null,
+      folded: null,
     };
   }
 
@@ -278,6 +280,16 @@ function functionOf(
   const returnType = type === null || body.is_procedure === true ? recordOid : typeByName(analysis, type)?.oid;
   if (returnType === undefined || returns?.pct_type === true) return null;
   const inputs = parameters.filter((_, at) => 'ib'.includes(modes[at]));
+  const parameterTypes: number[] = [];
+  for (const { argType } of parameters) {
+    const typeName = record(argType);
+    if (typeName.pct_type === true) return null;
+    // A row of a new table, which can come from nowhere else.
+    const isRow = analysis.ahead?.tables.some(({ name }) => name === names(typeName.names).at(-1)) === true;
+    const parameterType = typeByName(analysis, typeName)?.oid ?? (isRow ? 0 : undefined);
+    if (parameterType === undefined) return null;
+    parameterTypes.push(parameterType);
+  }
   return {
     ...source,
     oid,
@@ -286,6 +298,7 @@ function functionOf(
     language: 'sql',
     kind: body.is_procedure === true ? 'p' : 'f',
     volatile: !['immutable', 'stable'].includes(stringNode(options.get('volatility')) ?? ''),
+    immutable: stringNode(options.get('volatility')) === 'immutable',
     returnsSet: returns?.setof === true,
     returnType,
     argumentsMin: inputs.filter((item) => item.defexpr === undefined).length,
@@ -294,6 +307,7 @@ function functionOf(
     outputNames: outputs.map((item) => text(item.name)),
     modes,
     calls: [],
+    parameterTypes,
     extension: null,
     searchPath: null,
   };

@@ -20,7 +20,7 @@ import { queryColumns } from './lineageSelect.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './lineageValue.ts';
 import { steadyIf } from './lineageValue.ts';
 import { isPlain } from './lineagePlain.ts';
-import { isUnchangedCast } from './lineageTypes.ts';
+import { isUnchangedCast, recordReturning } from './lineageTypes.ts';
 
 /**
  * Tags whose value depends on what stands inside them and on nothing else. Everything not listed here or in
@@ -58,6 +58,14 @@ const computedTags: ReadonlySet<string> = new Set([
   'XmlExpr',
   'XmlSerialize',
 ]);
+
+/** Those of them that give a value of a type which is named. */
+const checkingTags: ReadonlySet<string> = new Set(
+  (
+    'JsonArrayAgg JsonArrayConstructor JsonFuncExpr JsonObjectAgg JsonObjectConstructor JsonParseExpr JsonScalarExpr ' +
+    'JsonSerializeExpr XmlSerialize'
+  ).split(' '),
+);
 
 /** Tags that hold no column. */
 const constantTags: ReadonlySet<string> = new Set([
@@ -126,13 +134,17 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
       return dependencies(analysis, scope, body.args);
     case 'NullTest':
       return nullTest(analysis, scope, body.arg);
-    case 'JsonArrayQueryConstructor':
-      return computedFrom(rowValue(queryColumns(analysis, scope, body.query)));
+    case 'JsonArrayQueryConstructor': {
+      const value = computedFrom(rowValue(queryColumns(analysis, scope, body.query)));
+      recordReturning(analysis, body, value);
+      return value;
+    }
   }
   if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return constant;
   if (!computedTags.has(tag)) return opaque;
   const value = dependencies(analysis, scope, body);
   recordParsing(analysis, tag, body, value);
+  if (checkingTags.has(tag)) recordReturning(analysis, body, value);
   return value;
 }
 
@@ -255,9 +267,10 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   all.add(left);
   all.add(right);
   recordOperatorHazard(analysis, scope, operator, body, right, all.value());
-  all.add(applyOperator(analysis, operator, body.lexpr === undefined ? [right] : [left, right]));
+  const operands = body.lexpr === undefined ? [right] : [left, right];
+  for (const name of operatorsOf(operator)) all.add(applyOperator(analysis, name, operands));
   const value = all.value();
-  return body.kind === 'AEXPR_OP' && operator === '||' ? steadyIf(value, [left, right]) : value;
+  return body.kind === 'AEXPR_OP' && operator === '||' ? steadyIf(value, operands) : value;
 }
 
 /**
@@ -266,6 +279,11 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
  */
 function recordChoice(analysis: Analysis, conditions: Value): void {
   if (analysis.flow?.choosing === true) analysis.flow.probe('expression', conditions);
+}
+
+/** The operators that one stands for: `x BETWEEN y AND z` calls those of the comparisons that it is short for. */
+function operatorsOf(operator: string): readonly string[] {
+  return operator.includes('BETWEEN') ? ['>=', '<=', '<', '>'] : [operator];
 }
 
 /** The right side of IN and BETWEEN is a list. */
@@ -286,6 +304,7 @@ function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   recordCast(analysis, inner, record(body.typeName), body.arg);
   const verdict = isUnchangedCast(analysis, inner, record(body.typeName));
   if (verdict === 'unchanged') return inner;
+  if (verdict === 'opaque' && inner.kind !== 'opaque') analysis.folded?.add(opaque);
   // A row keeps its fields' values under a cast, but which name each has then is not known.
   return verdict === 'opaque' ? opaque : steadyIf(computedFrom(inner), [inner]);
 }
@@ -312,7 +331,9 @@ function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
 function fieldOrCall(analysis: Analysis, scope: Scope, value: Value, row: unknown, name: string): Value {
   const isField = value.row?.list.some((column) => column.name === name) === true;
   if (isField || !mayBeCall(analysis, name)) return fieldOf(value, name);
-  return either(fieldOf(value, name), callOfRow(analysis, scope, row, name));
+  // Of a row with aliases for its columns the type keeps the names that it had, so that it may be a field nevertheless.
+  const field = value.row?.openAt === -1 ? computedFrom(value) : fieldOf(value, name);
+  return either(field, callOfRow(analysis, scope, row, name));
 }
 
 function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
@@ -330,7 +351,8 @@ function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   all.addColumns(columns);
   addDependencies(analysis, scope, body.testexpr, all);
   const both = all.value();
-  all.add(applyOperator(analysis, names(body.operName).at(-1) ?? '', [both, both]));
+  // `x IN (SELECT ..)` names no operator and compares by `=`.
+  all.add(applyOperator(analysis, names(body.operName).at(-1) ?? '=', [both, both]));
   return all.value();
 }
 

@@ -66,6 +66,8 @@ export function flowOf(
     depth: 0,
     active: new Set(),
     flow,
+    calls: null,
+    folded: null,
   };
   const columns = recordStatement(analysis, rootScope(null), ast);
   if (analysis.nodesLeft < 0) return tooLarge(ast);

@@ -1,15 +1,18 @@
 /**
  * Utility statements: those around a query are looked through, those with code that cannot be read are said to be so.
  *
- * CREATE VIEW and CREATE MATERIALIZED VIEW are no writes, because lineage reads their definitions. A tag that is in no
- * list here counts as unreadable.
+ * CREATE VIEW is no write, because lineage reads its definition whenever it is used. A materialized view keeps values, whose
+ * number, size and statistics are seen, and which outlive the functions and views that gave them: it counts as a copy. A tag
+ * that is in no list here counts as unreadable.
  */
 import { type AstRecord, list, names, record, stringNode, tagOf, text, unwrap } from './ast.ts';
-import { searchPathOf } from './catalog.ts';
+import { type Catalog, type PgFunction, definitionPath, searchPathOf } from './catalog.ts';
+import { keepsMeaning } from './catalogQueries.ts';
 import { evaluate } from './lineageExpressions.ts';
 import { recordNewRows } from './lineageFlowConstraints.ts';
 import { recordTableChange, tableChangeTags } from './lineageFlowTables.ts';
 import { columnOf, recordOutputsTo } from './lineageFlowWrites.ts';
+import { foldedIn } from './lineageFolded.ts';
 import { resolveProcedure } from './lineageFunctions.ts';
 import { targetElement } from './lineageFrom.ts';
 import { type Analysis, type Scope, enter, leave, rootScope } from './lineageScope.ts';
@@ -21,11 +24,11 @@ const harmlessTags: ReadonlySet<string> = new Set(
   (
     'TransactionStmt VariableSetStmt VariableShowStmt FetchStmt ClosePortalStmt DeallocateStmt DiscardStmt ' +
     'ListenStmt UnlistenStmt NotifyStmt LockStmt ConstraintsSetStmt CheckPointStmt VacuumStmt ClusterStmt ReindexStmt ' +
-    'RefreshMatViewStmt TruncateStmt DropStmt DropdbStmt DropOwnedStmt DropRoleStmt DropTableSpaceStmt ' +
+    'TruncateStmt DropStmt DropdbStmt DropOwnedStmt DropRoleStmt DropTableSpaceStmt ' +
     'DropUserMappingStmt DropSubscriptionStmt ReassignOwnedStmt CommentStmt SecLabelStmt GrantStmt GrantRoleStmt ' +
     'AlterDefaultPrivilegesStmt AlterOwnerStmt AlterObjectDependsStmt AlterRoleStmt AlterRoleSetStmt ' +
     'AlterDatabaseStmt AlterDatabaseSetStmt AlterDatabaseRefreshCollStmt AlterSystemStmt AlterSeqStmt AlterEnumStmt ' +
-    'AlterFunctionStmt AlterOperatorStmt AlterOpFamilyStmt AlterTypeStmt AlterTableSpaceOptionsStmt AlterTableMoveAllStmt ' +
+    'AlterOperatorStmt AlterOpFamilyStmt AlterTypeStmt AlterTableSpaceOptionsStmt AlterTableMoveAllStmt ' +
     'AlterCollationStmt AlterFdwStmt AlterForeignServerStmt AlterUserMappingStmt AlterStatsStmt ' +
     'AlterTSConfigurationStmt AlterTSDictionaryStmt CreateRoleStmt CreatedbStmt CreateSeqStmt CreateEnumStmt ' +
     'CreateRangeStmt CompositeTypeStmt CreateConversionStmt ' +
@@ -82,6 +85,9 @@ function dispatch(analysis: Analysis, scope: Scope, node: unknown): Columns {
     case 'CreateTableAsStmt':
       recordCreateAs(analysis, scope, body);
       break;
+    case 'RefreshMatViewStmt':
+      recordRefresh(analysis, body);
+      break;
     case 'ViewStmt':
       queryColumns(analysis, scope, body.query);
       break;
@@ -91,6 +97,14 @@ function dispatch(analysis: Analysis, scope: Scope, node: unknown): Columns {
       return knownColumns([{ name: '', value: evaluate(analysis, scope, body.returnval) }]);
     case 'CreateFunctionStmt':
       recordFunction(analysis, body);
+      break;
+    case 'AlterFunctionStmt':
+      for (const item of list(body.actions)) {
+        const set = unwrap(record(record(item).DefElem).arg, 'VariableSetStmt');
+        // RESET ALL has no name, and takes back only what made it unreadable.
+        if (set !== null && set.kind !== 'VAR_RESET_ALL' && !keepsMeaning(text(set.name)))
+          analysis.flow?.unreadable(`with ${text(set.name)} the body of a function means something else`);
+      }
       break;
     case 'CreateCastStmt':
       // A cast that is written out is seen where it stands.
@@ -112,6 +126,8 @@ function recordExplain(analysis: Analysis, scope: Scope, body: AstRecord): Colum
   const flow = analysis.flow;
   const executes = list(body.options).some((item) => isOn(record(record(item).DefElem)));
   const before = flow?.writing === true;
+  if (before)
+    flow.write({ kind: 'outside', what: 'the plan that EXPLAIN shows' }, foldedIn(analysis, body.query), null);
   if (flow !== null && !executes) flow.writing = false;
   recordStatement(analysis, scope, body.query);
   if (flow !== null) flow.writing = before;
@@ -160,8 +176,69 @@ function copied(analysis: Analysis, body: AstRecord): Columns {
 function recordCreateAs(analysis: Analysis, scope: Scope, body: AstRecord): void {
   const into = record(body.into);
   const columns = tagOf(body.query) === 'ExecuteStmt' ? unknownColumns : recordStatement(analysis, scope, body.query);
-  if (body.objtype === 'OBJECT_MATVIEW' || into.skipData === true) return;
+  if (body.objtype === 'OBJECT_MATVIEW') {
+    // What fills it later without data now, is the same query.
+    recordOutputsTo(analysis, columns, { kind: 'outside', what: `the materialized view ${newTable(into).name}` });
+    return;
+  }
+  if (into.skipData === true) return;
   recordOutputsTo(analysis, columns, newTable(into));
+}
+
+/**
+ * REFRESH keeps what functions and views give now, and they may be replaced afterwards: then lineage by the definition is
+ * wrong. With nothing but tables and the server's own functions in its definition it stays right.
+ */
+function recordRefresh(analysis: Analysis, body: AstRecord): void {
+  const { catalog, flow, path } = analysis;
+  if (flow === null) return;
+  const relation = record(body.relation);
+  const name = text(relation.relname);
+  const known = catalog.resolve(text(relation.schemaname) || null, name, path);
+  const to = { kind: 'outside', what: `the materialized view ${name}` } as const;
+  if (known === undefined || known.kind !== 'm' || body.skipData === true) {
+    if (body.skipData !== true) flow.unreadable(`what ${to.what} is made of cannot be read`);
+    return;
+  }
+  const statements = known.definition === null ? null : catalog.parse(known.definition);
+  if (statements === null || statements.length !== 1) {
+    flow.unreadable(`what ${to.what} is made of cannot be read`);
+    return;
+  }
+  const replaceable = { found: false };
+  const inner: Analysis = { ...analysis, catalog: noticing(catalog, replaceable), path: definitionPath };
+  const { probing } = flow;
+  // What it asks has been judged when it was made.
+  flow.probing = false;
+  const columns = recordStatement(inner, rootScope(null), statements[0]);
+  flow.probing = probing;
+  analysis.nodesLeft = inner.nodesLeft;
+  if (replaceable.found) recordOutputsTo(analysis, columns, to);
+}
+
+/** The catalog, with a note of whether something has been asked of it that CREATE OR REPLACE could change. */
+function noticing(catalog: Catalog, note: { found: boolean }): Catalog {
+  const noted = (f: PgFunction | undefined): void => {
+    if (f !== undefined && f.extension === null) note.found = true;
+  };
+  return {
+    ...catalog,
+    resolve: (schema, name, path) => {
+      const relation = catalog.resolve(schema, name, path);
+      if (relation?.kind === 'v' && !relation.system) note.found = true;
+      return relation;
+    },
+    functions: (schema, name, path) => {
+      const found = catalog.functions(schema, name, path);
+      found.forEach(noted);
+      return found;
+    },
+    functionByOid: (oid) => {
+      const found = catalog.functionByOid(oid);
+      noted(found);
+      return found;
+    },
+  };
 }
 
 /** The table that SELECT INTO or CREATE TABLE AS makes; `into` is the IntoClause struct. */
@@ -239,7 +316,7 @@ function option(body: AstRecord, name: string): unknown {
 function bodyPath(analysis: Analysis, body: AstRecord): Analysis['path'] | null {
   for (const item of list(body.options)) {
     const set = unwrap(record(record(item).DefElem).arg, 'VariableSetStmt');
-    if (set !== null && text(set.name).toLowerCase() === 'standard_conforming_strings') return null;
+    if (set !== null && !keepsMeaning(text(set.name))) return null;
     if (set === null || text(set.name).toLowerCase() !== 'search_path') continue;
     if (set.kind !== 'VAR_SET_VALUE') return null;
     const schemas = list(set.args).map((node) => text(record(record(record(node).A_Const).sval).sval));

@@ -5,7 +5,7 @@
  * which order, whether there is an error or how long it takes. A write is a place other than the client where a value
  * goes. Both are told as source columns; whether these are masked is for the caller to say.
  */
-import type { ColumnKey } from './catalog.ts';
+import type { ColumnKey, Relation } from './catalog.ts';
 import type { Value, ValueKind } from './lineageValue.ts';
 
 /**
@@ -86,6 +86,8 @@ export class FlowRecorder {
   probing = true;
   /** False inside EXPLAIN without ANALYZE, which plans and does not execute. */
   writing = true;
+  /** Views whose functions have been walked. */
+  readonly views = new Set<Relation>();
   private readonly seen = new Set<string>();
 
   /** What depends on no column is no probe. */

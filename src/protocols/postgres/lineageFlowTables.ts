@@ -12,6 +12,7 @@ import { recordNewForeignKey, recordNewPartition } from './lineageFlowConstraint
 import type { FlowDestination } from './lineageFlowRecorder.ts';
 import { columnOf } from './lineageFlowWrites.ts';
 import { targetElement } from './lineageFrom.ts';
+import { isPlain } from './lineagePlain.ts';
 import { type Analysis, type Scope, childScope, spend } from './lineageScope.ts';
 import { recordCast } from './lineageFlowHazards.ts';
 import { typeByName } from './lineageTypes.ts';
@@ -57,10 +58,13 @@ export function recordTableChange(analysis: Analysis, outer: Scope, tag: string,
     case 'IndexStmt':
       return lateBound(analysis, (later) => recordIndex(later, outer, body));
     case 'CreateStatsStmt':
-      // Statistics are read through columns that the catalog calls undecidable; only errors remain.
+      // Values in statistics are read through columns that the catalog calls undecidable; how many are NULL is not.
       for (const relation of list(body.relations)) {
         const scope = tableScope(analysis, outer, record(record(relation).RangeVar));
-        for (const item of list(body.exprs)) evaluate(analysis, scope, record(record(item).StatsElem).expr);
+        for (const item of list(body.exprs)) {
+          const value = evaluate(analysis, scope, record(record(item).StatsElem).expr);
+          if (!isPlain(analysis, value)) analysis.flow?.probe('constraint', value);
+        }
       }
       return;
     default:
@@ -93,7 +97,7 @@ function recordCommand(analysis: Analysis, outer: Scope, scope: Scope, relation:
     case 'AT_AlterColumnType':
       return recordNewType(analysis, scope, relation, name, record(record(command.def).ColumnDef));
     case 'AT_SetExpression':
-      evaluate(analysis, scope, command.def);
+      recordGenerated(analysis, scope, name, command.def);
       return;
     case 'AT_DropExpression':
       // The column keeps what was computed, and nothing tells any more from what.
@@ -181,6 +185,7 @@ function recordNewConstraint(
 ): void {
   if (constraint.contype === 'CONSTR_DEFAULT') recordDefault(analysis, scope, relation, column, constraint.raw_expr);
   if (constraint.contype === 'CONSTR_CHECK') recordCondition(analysis, scope, constraint.raw_expr, 'constraint');
+  if (constraint.contype === 'CONSTR_GENERATED') recordGenerated(analysis, scope, column, constraint.raw_expr);
   if (constraint.contype === 'CONSTR_FOREIGN')
     recordNewForeignKey(analysis, record(constraint.pktable), names(constraint.pk_attrs));
 }
@@ -247,8 +252,19 @@ function recordColumn(analysis: Analysis, scope: Scope, relation: AstRecord, col
       lateBound(analysis, (later) => recordCondition(later, withNewColumn(scope), constraint.raw_expr, 'constraint'));
     if (constraint.contype === 'CONSTR_DEFAULT')
       recordDefault(analysis, scope, relation, text(column.colname), constraint.raw_expr);
-    if (constraint.contype === 'CONSTR_GENERATED') evaluate(analysis, scope, constraint.raw_expr);
+    if (constraint.contype === 'CONSTR_GENERATED')
+      recordGenerated(analysis, withNewColumn(scope), text(column.colname), constraint.raw_expr);
   }
+}
+
+/**
+ * A generated column keeps what it is computed from: its statistics tell how many values are NULL, and they outlive the
+ * functions that gave them.
+ */
+function recordGenerated(analysis: Analysis, scope: Scope, name: string, node: unknown): void {
+  const value = lateBound(analysis, (later) => evaluate(later, scope, node));
+  // Of a bare column it tells no more than that does.
+  if (!isPlain(analysis, value)) analysis.flow?.write(kept(`the generated column ${name}`), value, null);
 }
 
 /** The scope of a table, where names that it does not have yet are values to come. */
@@ -325,7 +341,8 @@ function recordIndex(analysis: Analysis, outer: Scope, body: AstRecord): void {
     const element = record(record(item).IndexElem);
     const value =
       text(element.name) === '' ? evaluate(analysis, scope, element.expr) : columnValueOf(scope, text(element.name));
-    if (body.unique === true) analysis.flow?.probe('constraint', value);
+    // Of an expression there are statistics of its own, and it is run for each row.
+    if (body.unique === true || !isPlain(analysis, value)) analysis.flow?.probe('constraint', value);
   }
   // A partial index's size tells how many rows meet its condition.
   recordCondition(analysis, scope, body.whereClause, 'constraint');

@@ -1,10 +1,12 @@
 /** Lineage through FROM: relations, joins, sub-selects, functions, XMLTABLE and JSON_TABLE. */
 import { type AstRecord, list, names, record, tagOf, text } from './ast.ts';
 import { anyPath } from './catalog.ts';
-import { newTableColumns } from './lineageAhead.ts';
+import { newTableColumns, newViewColumns } from './lineageAhead.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
+import { recordCallsOf } from './lineageFlowViews.ts';
 import { type CallResult, resolveCall } from './lineageFunctions.ts';
+import { applyOperator } from './lineageHidden.ts';
 import {
   type Analysis,
   type FromElement,
@@ -26,6 +28,7 @@ import {
   constant,
   either,
   findColumn,
+  opaque,
 } from './lineageValue.ts';
 import { knownColumns, noColumns, renameColumns, unknownColumns } from './lineageValue.ts';
 
@@ -90,12 +93,18 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
   const name = text(body.relname);
   const schema = text(body.schemaname) || null;
   const made = newTableColumns(analysis, schema, name);
-  if (made !== null) return aliased(body, made, name);
+  if (made !== null) {
+    if (newViewColumns(analysis, schema, name) !== null) analysis.folded?.add(opaque);
+    return aliased(body, made, name);
+  }
   const relation = analysis.catalog.resolve(schema, name, analysis.path);
   if (relation === undefined) {
+    analysis.folded?.add(opaque);
     const unclear = analysis.path === anyPath && body.schemaname === undefined;
     return aliased(body, unclear ? anyColumns(analysis, name) : unknownColumns, name);
   }
+  analysis.folded?.addRelation(analysis, relation);
+  recordCallsOf(analysis, relation);
   const columns = relationColumns(relation);
   if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, relation }] };
   const element = aliased(body, columns, name);
@@ -133,6 +142,8 @@ function recordJoin(analysis: Analysis, scope: Scope, body: AstRecord, shared: C
   recordCondition(analysis, scope, body.quals, 'join');
   for (const column of shared.list) analysis.flow?.probe('join', column.value);
   if (shared.openAt !== -1) analysis.flow?.probe('join', shared.rest);
+  // They are compared by an operator `=` that a user may have made.
+  for (const { value } of shared.list) analysis.flow?.probe('join', applyOperator(analysis, '=', [value, value]));
 }
 
 /**

@@ -13,6 +13,7 @@ import { isHarmlessBody } from './lineagePlpgsql.ts';
 import { isAlone, isBare, isPlain } from './lineagePlain.ts';
 import { type Analysis, type Scope, rootScope } from './lineageScope.ts';
 import { statementColumns } from './lineageSelect.ts';
+import { recordTypesOf } from './lineageTypes.ts';
 import {
   type Columns,
   type Value,
@@ -81,6 +82,8 @@ function resolveNamed(
     result = result === null ? next : eitherCall(result, next);
   }
   const known = result !== null;
+  // What is not known may be a function made a moment ago.
+  if (!known) analysis.folded?.add(opaque);
   result ??= callAttribute(name, args);
   if (analysis.flow !== null) {
     const vouched =
@@ -252,7 +255,7 @@ function callUser(analysis: Analysis, f: PgFunction, args: readonly Argument[]):
  */
 function callVouched(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
   const told = toldThrough(analysis, args);
-  const { flow } = analysis;
+  const flow = analysis.calls ?? analysis.flow;
   if (flow !== null) {
     const { probing } = flow;
     flow.probing = probing && isDependent(told);
@@ -280,7 +283,21 @@ function isReadable(f: PgFunction): boolean {
 
 /** A call of a function that has been found. */
 export function callKnown(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
-  if (isPureByOwner(f) || isPureProcedural(analysis, f)) return computedCall(analysis.catalog, f, computed(args));
+  if (isPureByOwner(f)) return computedCall(analysis.catalog, f, computed(args));
+  const result = callBody(analysis, f, args);
+  recordTypesOf(analysis, f, computed(args), result.value);
+  // What a default gives is not known, and may be worked out as well.
+  const given = Number.isFinite(f.argumentsMax) ? f.argumentsMax : f.inputNames.length;
+  if (f.kind === 'f' && args.length < given) analysis.folded?.add(opaque);
+  if (f.immutable && f.kind === 'f') {
+    const constants = args.map(({ name }) => ({ name, value: constant }));
+    analysis.folded?.addRun(analysis, (inner) => callBody(inner, f, constants).value);
+  }
+  return result;
+}
+
+function callBody(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (isPureProcedural(analysis, f)) return computedCall(analysis.catalog, f, computed(args));
   if (f.kind === 'a') {
     const value = aggregateValue(analysis, f, computed(args));
     if (value !== null) return computedCall(analysis.catalog, f, value);
@@ -321,9 +338,9 @@ function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): 
   if (statements.length === 0) return { value: constant, columns: noColumns, scalar: false };
   analysis.active.add(f.oid);
   // One object for all counters: a body must not start with a fresh allowance.
-  const inner: Analysis = { ...analysis, path };
+  const inner: Analysis = { ...analysis, path, flow: analysis.calls ?? analysis.flow, calls: null };
   const scope = rootScope({ functionName: f.name, names: f.inputNames, values: bindArguments(f, args) });
-  if (analysis.flow !== null) for (const statement of statements.slice(0, -1)) recordStatement(inner, scope, statement);
+  if (inner.flow !== null) for (const statement of statements.slice(0, -1)) recordStatement(inner, scope, statement);
   const columns = lastStatement(inner, scope, statements.at(-1));
   analysis.nodesLeft = inner.nodesLeft;
   analysis.active.delete(f.oid);

@@ -41,7 +41,9 @@ function applyHidden(analysis: Analysis, oid: number, operands: readonly Value[]
   const f = analysis.catalog.functionByOid(oid);
   if (f === undefined) {
     recordHiddenCalls(analysis, [oid], operands);
-    return functionIsPure(analysis.catalog, oid) ? constant : opaque;
+    if (functionIsPure(analysis.catalog, oid)) return constant;
+    analysis.folded?.add(opaque);
+    return opaque;
   }
   // An overload for another number of operands.
   if (!takes(f, operands.length)) return constant;

@@ -2,6 +2,7 @@
 import type { Catalog, Relation, SearchPath } from './catalog.ts';
 import type { Ahead } from './lineageAhead.ts';
 import type { FlowRecorder } from './lineageFlowRecorder.ts';
+import type { Folded } from './lineageFolded.ts';
 import {
   type Columns,
   type NamedValue,
@@ -42,6 +43,10 @@ export interface Analysis {
   readonly active: Set<number>;
   /** Takes probes and writes; null where only the outputs are asked for. */
   readonly flow: FlowRecorder | null;
+  /** Takes what bodies of functions ask and write in place of `flow`, while a view is walked for these alone; else null. */
+  readonly calls: FlowRecorder | null;
+  /** Takes what functions may give while the statement is planned; null where the plan is not shown. */
+  readonly folded: Folded | null;
 }
 
 /** Nodes visited per statement, or as much work of other kinds: an INSERT of 10,000 rows stays well below. */

@@ -32,8 +32,12 @@ const furtherFunctions: readonly CatalogRow[] = [
   ['stable_unread', 'plpgsql', 'f', 's', '1', 'begin return (select note from orders where note = $1); end'],
   ['is_known', 'sql', 'f', 's', '1', 'SELECT note FROM orders WHERE note = $1'],
   ['schedule', 'sql', 'f', 's', '1', 'SELECT upper($1)'],
-].map(([name, language, kind, volatility, count, source], at) =>
-  // oid, schema, name, language, kind, volatility, set, type, arguments, defaults, variadic, .., source, extension, path
+  ['ssn_of', 'sql', 'f', 'i', '1', 'SELECT ssn FROM customers WHERE id = $1', '["23"]'],
+  ['greeting', 'sql', 'f', 'i', '1', "SELECT 'Dear ' || $1", '["25"]'],
+  ['checked', 'sql', 'f', 'i', '1', 'SELECT length($1)', '["17002"]'],
+  ['checked_list', 'sql', 'f', 'i', '1', 'SELECT 1', '["17008"]'],
+].map(([name, language, kind, volatility, count, source, types], at) =>
+  // oid, schema, name, language, kind, volatility, set, type, arguments, defaults, variadic, .., source, extension, path, types
   [
     String(18_100 + at),
     'public',
@@ -51,6 +55,7 @@ const furtherFunctions: readonly CatalogRow[] = [
     source,
     null,
     null,
+    types ?? null,
   ],
 );
 

@@ -161,9 +161,13 @@ select id into x from orders
 select ssn into x from customers union all select note from orders
     => [new x < =c.ssn+o.note]
 create materialized view m as select ssn from customers
-    =>
+    => [outside the materialized view m < =c.ssn]
+create materialized view m as select ssn from customers with no data
+    => [outside the materialized view m < =c.ssn]
+create materialized view m as select id, upper(note) from orders
+    => [outside the materialized view m < =o.id] [outside the materialized view m < ~o.note]
 create materialized view m as select id from customers where ssn > 'x'
-    => where~c.ssn
+    => where~c.ssn [outside the materialized view m < =c.id]
 create view v as select ssn from customers
     =>
 create view v as select id from customers where ssn like '1%'
@@ -247,6 +251,20 @@ select ssn === 'x' from customers
 select ssn::evil from customers
     => expression~c.ssn [outside function evil_eq() < =c.ssn]
 `,
+  'types that are checked': `
+select checked(name) from customers
+    => expression~c.name
+select checked('x') from customers
+    =>
+select checked_list(tags) from customers
+    => expression~c.tags
+select json_array(name returning us_ssn) from customers
+    => expression~c.name
+select json_array(name returning jsonb) from customers
+    =>
+select greeting(name) from customers
+    =>
+`,
   'around a query': `
 prepare p as select id from customers where ssn = $1
     => where=c.ssn
@@ -264,6 +282,18 @@ explain (analyze off) update customers set name = ssn
     =>
 explain (analyze, buffers) update customers set name = ssn
     => [c.name < =c.ssn]
+explain select ssn_of(3)
+    => where=c.id [outside the plan that EXPLAIN shows < ~c.id+c.ssn]
+explain (verbose) select greeting(ssn) from customers
+    =>
+explain select id from orders where note = greeting('x')
+    => where~o.note
+explain select upper(note), count(*) from orders group by 1
+    => group_by~o.note
+explain select * from nowhere
+    => [outside the plan that EXPLAIN shows < ?]
+explain execute p
+    => [outside the plan that EXPLAIN shows < ~c.id+c.name+c.ssn]
 execute p
     => [unknown EXECUTE runs a statement that was prepared before < ?]
 fetch 3 from c
@@ -335,7 +365,13 @@ alter table customers add column x text default 'y'
 alter table customers add column x text default dynamic('y')
     => [unknown column x of customers < ?]
 alter table customers add column x int generated always as (1 / length(ssn)) stored
-    => expression~c.ssn
+    => expression~c.ssn [outside the generated column x < ~c.ssn]
+alter table customers add column x text generated always as (ssn) stored
+    =>
+create table x (a int, b int generated always as (a * 2) stored)
+    =>
+create table x (a text, b text generated always as (dynamic(a)) stored)
+    => [outside the generated column b < ?]
 alter table customers alter column name type text using ssn
     => [c.name < =c.ssn]
 alter table customers alter column ssn type int using ssn::int
@@ -377,7 +413,9 @@ create unique index i on customers (ssn)
 create index i on customers (ssn)
     =>
 create index i on customers ((1 / length(ssn)))
-    => expression~c.ssn
+    => expression~c.ssn constraint~c.ssn
+create index i on customers (dynamic(name))
+    => constraint? [outside function dynamic() < ~c.name]
 create index i on customers (id) where ssn > 'x'
     => constraint~c.ssn
 create policy p on customers using (ssn = 'x')
@@ -386,6 +424,8 @@ create policy p on customers using (id = 1)
     => where=c.id
 create statistics s on name, ssn from customers
     =>
+create statistics s on (nullif(ssn, 'x')) from customers
+    => constraint~c.ssn
 create table x (a int default 3, b text, check (a > 1))
     =>
 create table x (a text default dynamic('x'))
@@ -417,6 +457,14 @@ create sequence s
 create type t as enum ('a')
     =>
 refresh materialized view snapshot
+    =>
+refresh materialized view nowhere
+    => [unknown what the materialized view nowhere is made of cannot be read < ?]
+alter function dynamic(text) set standard_conforming_strings = off
+    => [unknown with standard_conforming_strings the body of a function means something else < ?]
+alter function dynamic(text) set search_path = public set work_mem = '8MB' strict
+    =>
+alter function dynamic(text) reset all
     =>
 `,
 };
