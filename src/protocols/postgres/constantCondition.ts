@@ -7,20 +7,11 @@
  * nothing and may stand. Terms (what is compared) are dealt with in constantTerms.ts.
  */
 import { type AstRecord, isRecord, list, names, record, stringNode, tagOf, unwrap } from './ast.ts';
-import {
-  compareConstants,
-  constantOf,
-  isAlwaysNull,
-  isBoolean,
-  isNeverNull,
-  isTrueWord,
-  matchesAll,
-  negationOf,
-  reduced,
-  sameTerms,
-  termOf,
-} from './constantTerms.ts';
-import { type SelfJoin, findsEveryRow } from './selfJoin.ts';
+import { foldBooleanTest, foldCase, foldCoalesce, foldNullTest } from './constantBranches.ts';
+import { foldLink } from './constantRows.ts';
+import { isAlwaysNull, isBoolean, isNeverNull, negationOf, reduced, sameTerms, termOf } from './constantTerms.ts';
+import { compareConstants, constantOf, isTrueWord, matchesAll } from './constantValues.ts';
+import type { SelfJoin } from './selfJoin.ts';
 
 /**
  * `true`, `false`: known. `constant`: one value for all rows, unknown here. `parameter`: the same, but a value that
@@ -65,7 +56,7 @@ export function foldCondition(condition: unknown, self: SelfJoin | null = null):
   return { fold: truth === 'null' ? 'false' : truth, usedLiteral: state.usedLiteral };
 }
 
-function stateFor(self: SelfJoin | null, work: { left: number }): FoldState {
+export function stateFor(self: SelfJoin | null, work: { left: number }): FoldState {
   return { usedLiteral: false, self, work, truths: new Map(), terms: new Map() };
 }
 
@@ -253,7 +244,7 @@ function compareRows(operator: string, left: unknown, right: unknown, state: Fol
     : strongest(parts, ['true', 'constant', 'varies', 'parameter', 'null'], 'false');
 }
 
-function pairTruth(operator: string, left: unknown, right: unknown, state: FoldState): Truth {
+export function pairTruth(operator: string, left: unknown, right: unknown, state: FoldState): Truth {
   return comparePair(operator, left, right, state) ?? dependsOn([left, right]);
 }
 
@@ -303,7 +294,7 @@ function foldDistinct(left: unknown, right: unknown, state: FoldState): Truth | 
 }
 
 /** `n IN (..)` and `n = ANY (ARRAY[..])`; `all`: NOT IN and ALL. */
-function foldAny(
+export function foldAny(
   operator: string,
   left: unknown,
   items: readonly unknown[],
@@ -334,69 +325,6 @@ function foldBetween(left: unknown, right: unknown, state: FoldState): Truth | n
   return strongest(parts, ['false', 'varies', 'parameter', 'constant', 'null'], 'true');
 }
 
-function foldBooleanTest({ arg, booltesttype: test }: AstRecord, state: FoldState): Truth {
-  const truth = truthOf(arg, state);
-  if (truth !== 'true' && truth !== 'false' && truth !== 'null') return truth;
-  const tested = test === 'IS_TRUE' || test === 'IS_NOT_TRUE' ? 'true' : 'false';
-  const unknown = test === 'IS_UNKNOWN' || test === 'IS_NOT_UNKNOWN';
-  const holds = truth === (unknown ? 'null' : tested);
-  const negated = typeof test === 'string' && test.startsWith('IS_NOT');
-  return holds === negated ? 'false' : 'true';
-}
-
-function foldNullTest({ arg, nulltesttype: test }: AstRecord, state: FoldState): Truth | null {
-  const isNull = test === 'IS_NULL';
-  if (isAlwaysNull(arg, state)) return isNull ? 'true' : 'false';
-  if (isNeverNull(arg, state)) return isNull ? 'false' : 'true';
-  if (!isBoolean(arg)) return null;
-  const truth = truthOf(arg, state);
-  if (truth !== 'true' && truth !== 'false' && truth !== 'null') return truth;
-  return (truth === 'null') === isNull ? 'true' : 'false';
-}
-
-/** What a CASE gives if its conditions are known, or if all its results are the same. */
-function foldCase(body: AstRecord, state: FoldState): Truth {
-  const results: Truth[] = [];
-  for (const { when, result } of branchesOf(body, state)) {
-    if (when === 'false' || when === 'null') continue;
-    results.push(truthOf(result, state));
-    if (when === 'true') return joined(results);
-    if (when !== 'varies') results.push(when);
-  }
-  results.push(body.defresult === undefined ? 'null' : truthOf(body.defresult, state));
-  return joined(results);
-}
-
-export interface Branch {
-  readonly when: Truth;
-  readonly result: unknown;
-}
-
-export function* branchesOf(body: AstRecord, state: FoldState): Generator<Branch> {
-  for (const item of list(body.args)) {
-    const { expr, result } = record(unwrap(item, 'CaseWhen'));
-    yield { when: body.arg === undefined ? truthOf(expr, state) : pairTruth('=', body.arg, expr, state), result };
-  }
-}
-
-/** Of several outcomes one comes true, by something that may depend on the row. */
-function joined(results: readonly Truth[]): Truth {
-  const [first, ...more] = results.map((result) => (result === 'null' ? 'false' : result));
-  if (more.every((result) => result === first)) return first;
-  if (!results.some((result) => result === 'varies' || result === 'false' || result === 'null')) {
-    return results.includes('parameter') ? 'parameter' : 'constant';
-  }
-  return 'varies';
-}
-
-function foldCoalesce({ args }: AstRecord, state: FoldState): Truth {
-  for (const arg of list(args)) {
-    const truth = truthOf(arg, state);
-    if (truth !== 'null') return truth;
-  }
-  return 'null';
-}
-
 /** `int4eq(n, n)` is `n = n`. */
 function foldCall({ funcname, args }: AstRecord, state: FoldState): Truth | null {
   const name = names(funcname).at(-1) ?? '';
@@ -408,83 +336,6 @@ function foldCall({ funcname, args }: AstRecord, state: FoldState): Truth | null
 }
 
 const operatorOf: { readonly [name: string]: string } = { eq: '=', ge: '>=', le: '<=', ne: '<>', gt: '>', lt: '<' };
-
-function foldLink(link: AstRecord, state: FoldState): Truth | null {
-  if (state.self !== null && findsEveryRow(state.self, link)) return 'true';
-  const select = unwrap(link.subselect, 'SelectStmt');
-  if (select === null) return null;
-  const rows = rowsOf(select, state);
-  const operator = names(link.operName).at(-1) ?? '=';
-  switch (link.subLinkType) {
-    case 'EXISTS_SUBLINK':
-      if (rows === 'some') return 'true';
-      if (rows === 'none') return 'false';
-      return rows === 'unknown' ? null : rows;
-    case 'ANY_SUBLINK':
-    case 'ALL_SUBLINK': {
-      const all = link.subLinkType === 'ALL_SUBLINK';
-      if (rows === 'none') return all ? 'true' : 'false';
-      const values = rows === 'some' ? valuesOf(select) : null;
-      return values === null ? null : foldAny(operator, link.testexpr, values, all, state);
-    }
-    default:
-      return null;
-  }
-}
-
-/** The values of a sub-select without FROM, one a row; null: there are others. */
-function valuesOf(select: AstRecord): readonly unknown[] | null {
-  if (list(select.fromClause).length > 0 || select.larg !== undefined) return null;
-  const rows = list(select.valuesLists);
-  if (rows.length > 0) {
-    const values = rows.map((row) => list(record(record(row).List).items));
-    return values.every((items) => items.length === 1) ? values.map(([item]) => item) : null;
-  }
-  const [target, ...more] = list(select.targetList);
-  return target === undefined || more.length > 0 ? null : [record(unwrap(target, 'ResTarget')).val];
-}
-
-const aggregates: ReadonlySet<string> = new Set([
-  'count',
-  'sum',
-  'min',
-  'max',
-  'avg',
-  'bool_and',
-  'bool_or',
-  'array_agg',
-]);
-
-/** Whether a sub-select has rows: for certain, or as its condition says; `unknown`: what is in tables decides it. */
-function rowsOf(select: AstRecord, state: FoldState): 'some' | 'none' | 'unknown' | Truth {
-  const { limitCount, limitOffset, havingClause, larg, whereClause } = select;
-  const limit = limitCount === undefined ? null : constantOf(limitCount, state);
-  if (limit !== null) state.usedLiteral = true;
-  if (limit !== null && !limit.null && Number(limit.value) === 0) return 'none';
-  const cut = limitOffset !== undefined || (limitCount !== undefined && (limit === null || limit.null));
-  if (havingClause !== undefined || larg !== undefined || cut) return 'unknown';
-  if (list(select.valuesLists).length > 0) return 'some';
-  const grouped = list(select.groupClause).length > 0;
-  if (!grouped && list(select.targetList).some((item) => isAggregate(item))) return 'some';
-  const from = list(select.fromClause);
-  // Columns of its own tables are others than those of the same name outside.
-  const inner = from.length === 0 ? state : stateFor(null, state.work);
-  const truth = whereClause === undefined ? 'true' : truthOf(whereClause, inner);
-  if (inner.usedLiteral) state.usedLiteral = true;
-  if (truth === 'false' || truth === 'null') return 'none';
-  if (from.length > 0) return from.some((item) => isEmpty(item, inner)) ? 'none' : 'unknown';
-  return truth === 'true' ? 'some' : truth;
-}
-
-function isAggregate(target: unknown): boolean {
-  const call = unwrap(record(unwrap(target, 'ResTarget')).val, 'FuncCall');
-  return call !== null && call.over === undefined && aggregates.has(names(call.funcname).at(-1) ?? '');
-}
-
-function isEmpty(source: unknown, state: FoldState): boolean {
-  const select = unwrap(record(unwrap(source, 'RangeSubselect')).subquery, 'SelectStmt');
-  return select !== null && rowsOf(select, state) === 'none';
-}
 
 /** What an expression hangs on: any column, table or cursor makes it vary; else a parameter; else nothing. */
 export function dependsOn(node: unknown): Fold {
