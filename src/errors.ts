@@ -62,6 +62,12 @@ export const errors = {
     message: 'canceling statement due to user request',
     hint: 'It was cancelled while the gate analysed it, so the target has not seen it.',
   },
+  BG_SCHEMA_BUSY: {
+    severity: 'ERROR',
+    sqlstate: '55P03',
+    message: 'another session uses or changes what this statement changes or uses',
+    hint: 'Run it again when the statement or the transaction of the other session has ended.',
+  },
   BG_UNKNOWN_NAME: {
     severity: 'ERROR',
     sqlstate: '26000',

@@ -13,6 +13,7 @@ import { CatalogProbe, readStamp } from './catalogProbe.ts';
 import { catalogPrelude, catalogQueries } from './catalogQueries.ts';
 import type { CatalogQuery, CatalogSet } from './catalogQueries.ts';
 import { parseSql } from './parse.ts';
+import { SchemaTurns } from './schemaTurns.ts';
 import type { SimpleClient } from './simpleClient.ts';
 
 export interface CatalogSourceParts {
@@ -41,6 +42,8 @@ export class CatalogSource {
   #changing = 0;
   #changingMasked = 0;
   readonly #probe: CatalogProbe | null;
+  /** Of the sessions with masks. */
+  readonly turns = new SchemaTurns();
   readonly fillers: Fillers = { settings: 0, large_objects: 0 };
   current: Catalog | null = null;
   /** Of `current`, or older: taken before it was read, so that a change in between is noticed later and not missed. */

@@ -321,7 +321,7 @@ export class ClientMessages {
 
   #begin(statements: readonly AnalyzedStatement[], decision: Decision): StatementRun {
     const run = new StatementRun(statements, this.#record(statements, decision));
-    this.#conversation.started(run, decision);
+    this.#conversation.started(run, decision, this.#verdicts.turn);
     this.#gate ??= this.#conversation.toTarget.reserve(0);
     return run;
   }

@@ -14,6 +14,7 @@ import { Names } from './prepared.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
 import { changesNames, definesCode, OpenRuns } from './statementRun.ts';
 import type { StatementRun } from './statementRun.ts';
+import { SessionTurns, type TurnAsked } from './sessionTurns.ts';
 import { TransactionStatus } from './wire.ts';
 import { errorResponse } from './wireToClient.ts';
 import { terminate } from './wireToTarget.ts';
@@ -72,6 +73,10 @@ export class Conversation {
   draining = false;
   /** A thread is at work on a message of the client, which waits for it. */
   analysing = false;
+  /** What stands for the session among others at the same target. */
+  get turns(): SessionTurns {
+    return this.#turns;
+  }
   ended = false;
   /**
    * For what throws where no caller of the session stands above: in callbacks of the audit, of lanes and of threads, and in
@@ -85,6 +90,7 @@ export class Conversation {
   #policy: SessionPolicy;
   /** Runs whose result line is still to be written. */
   readonly #open = new OpenRuns();
+  readonly #turns: SessionTurns;
 
   constructor(parts: ConversationParts) {
     this.services = parts.services;
@@ -100,6 +106,7 @@ export class Conversation {
     this.counters = parts.services.countersFor(parts.target.info.name);
     this.toClient = new OrderedOutput(parts.client);
     this.toTarget = new OrderedOutput(parts.targetWire);
+    this.#turns = new SessionTurns(parts.masks.turns, parts.services);
     this.#policy = parts.services.policyFor(parts.identity, parts.target.info);
   }
 
@@ -149,7 +156,8 @@ export class Conversation {
     this.toTarget.flush();
   }
 
-  started(run: StatementRun, decision: Decision): void {
+  started(run: StatementRun, decision: Decision, asked: TurnAsked | null): void {
+    if (asked !== null) this.#turns.begin(run, asked);
     this.#open.add(run);
     run.epoch = this.masks.epoch;
     run.serial = this.masks.schemaSerial;
@@ -178,6 +186,7 @@ export class Conversation {
 
   /** All that was sent is answered, and with it every change of the schema, unless its transaction is still open. */
   endChange(): void {
+    if (this.transaction === TransactionStatus.idle) this.#turns.settle();
     if (!this.changing) return;
     this.changing = false;
     this.masks.endChange();
@@ -221,6 +230,7 @@ export class Conversation {
     run.ended = true;
     this.#open.delete(run);
     if (run.changesNames) this.masks.changesAhead--;
+    this.#turns.end(run);
     this.counters.rows += run.entry.rows;
     this.counters.maskedValues += run.entry.masked;
     if (run.entry.sqlstate !== null) this.counters.statementsFailed++;
@@ -255,6 +265,7 @@ export class Conversation {
     // The target may still be at it.
     if (this.changing || this.schemaTouched) this.masks.onSchemaChange();
     this.endChange();
+    this.#turns.leave(this.expected.length > 0);
     this.#open.forEach((run) => this.finish(run, 'lost'));
     // What was put out before leaves, masked and in order; what a lane still holds, and all behind it, does not. Such a
     // piece begins between two messages, so the farewell can be read in its place.

@@ -83,9 +83,9 @@ function walkMerge(facts: FactsCollector, body: AstRecord, outer: Scope | null):
   for (const item of list(body.mergeWhenClauses)) {
     const clause = record(unwrap(item, 'MergeWhenClause'));
     const changes = walkMergeAction(facts, relation, clause, scope);
-    // ON true pairs every row with every other, ON false none with any; only a condition of the action could limit that.
-    const everyRow =
-      clause.matchKind === 'MERGE_WHEN_NOT_MATCHED_BY_SOURCE' ? fold === 'false' : restrictsNothing(fold);
+    // ON true pairs every row with every other, and no source need have a row for any of the target; only a condition of the
+    // action could limit that.
+    const everyRow = clause.matchKind === 'MERGE_WHEN_NOT_MATCHED_BY_SOURCE' || restrictsNothing(fold);
     if (!changes || !everyRow) continue;
     if (!isRecord(clause.condition) || restrictsNothing(foldNoted(facts, clause.condition, self)))
       facts.addWhere(false);

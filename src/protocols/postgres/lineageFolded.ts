@@ -27,7 +27,7 @@ export class Folded {
     const inner: Analysis = { ...analysis, flow, calls: null, folded: null };
     this.add(run(inner));
     for (const { sources, opaque: isOpaque } of flow.probes)
-      this.add(isOpaque ? opaque : { kind: 'expression', sources, row: null, typeOid: 0, alone: false });
+      this.add(isOpaque ? opaque : { kind: 'expression', sources, row: null, typeOid: 0, alone: false, steady: false });
     analysis.nodesLeft = inner.nodesLeft;
   }
 

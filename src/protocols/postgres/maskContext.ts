@@ -18,6 +18,7 @@ import type { ReportedKey } from './diagnosticsKeys.ts';
 import type { DistantFlows } from './distantFlows.ts';
 import { encodingOf } from './encodings.ts';
 import type { AnalyzedStatement } from './facts.ts';
+import { changeFootprint, type Footprints, statementFootprint } from './footprints.ts';
 import { Foresight } from './foresight.ts';
 import type { Lineage } from './lineage.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
@@ -26,6 +27,7 @@ import { type Portal, type PreparedStatement, schemaPart } from './prepared.ts';
 import type { RowSource } from './rowSource.ts';
 import { copyRows, planRows, tableOrigins, withoutNew } from './rowPlans.ts';
 import type { Planned, Rows } from './rowPlans.ts';
+import type { SchemaTurns } from './schemaTurns.ts';
 import { SessionCatalog } from './sessionCatalog.ts';
 import { SessionIndex } from './sessionIndex.ts';
 import { SessionNames } from './sessionNames.ts';
@@ -167,6 +169,17 @@ export class MaskContext {
   /** The schema changed through this session: what is known of it is no longer trusted. */
   onSchemaChange(): void {
     this.#catalog.settle();
+  }
+
+  get turns(): SchemaTurns {
+    return this.#catalog.turns;
+  }
+
+  /** What the statements hang on that users have made, and what they change of it. */
+  footprintsOf(statements: readonly AnalyzedStatement[]): Footprints {
+    const catalog = this.#currentIndex()?.catalog ?? null;
+    const used = catalog === null ? [] : statements.map((statement) => statementFootprint(statement, catalog));
+    return { used: used.filter((one) => one !== null), changed: changeFootprint(statements, catalog) };
   }
 
   get fillers(): Fillers {

@@ -15,6 +15,8 @@ export interface SelfJoin {
   /** Names that stand for rows of the target: its own and those of its copies. */
   readonly names: ReadonlyMap<string, ColumnNames>;
   readonly ctes: readonly unknown[];
+  /** What columns of FROM items without a table of their own stand for: `(SELECT 1 AS x) s` shows 1 as s.x. */
+  readonly constants: ReadonlyMap<string, unknown>;
   readonly work: { left: number };
 }
 
@@ -35,10 +37,36 @@ export function selfJoinOf(relation: AstRecord, sources: readonly unknown[], wit
     target: relation,
     names: found,
     ctes: list(record(withClause).ctes),
+    constants: constantsOf(sources),
     work: { left: looksMax },
   };
   for (const source of sources) addCopies(join, found, source);
   return join;
+}
+
+function constantsOf(sources: readonly unknown[]): ReadonlyMap<string, unknown> {
+  const found = new Map<string, unknown>();
+  for (const source of sources) {
+    const { subquery, alias } = record(unwrap(source, 'RangeSubselect'));
+    const select = unwrap(subquery, 'SelectStmt');
+    const name = text(record(alias).aliasname);
+    const columns = names(record(alias).colnames);
+    if (select === null || list(select.fromClause).length > 0 || select.larg !== undefined) continue;
+    for (const [at, item] of list(select.targetList).entries()) {
+      const target = record(unwrap(item, 'ResTarget'));
+      const column = columns[at] ?? shownName(target);
+      if (column === null || !isConstant(target.val)) continue;
+      found.set(column, target.val);
+      found.set(`${name}\u0000${column}`, target.val);
+    }
+  }
+  return found;
+}
+
+function isConstant(value: unknown): boolean {
+  let at = value;
+  for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) at = cast.arg;
+  return tagOf(at) === 'A_Const';
 }
 
 /** The target's own column that a reference means, in whatever copy; null: it may be another one. */

@@ -7,6 +7,7 @@ import type { Catalog } from './catalog.ts';
 import type { CatalogRows } from './catalogBuild.ts';
 import type { Fillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
+import type { SchemaTurns } from './schemaTurns.ts';
 
 export class SessionCatalog {
   readonly #source: CatalogSource;
@@ -61,6 +62,10 @@ export class SessionCatalog {
   /** The same of sessions with masks. */
   get othersChangeMasked(): boolean {
     return this.#source.changingMasked > (this.#changingMasked ? 1 : 0);
+  }
+
+  get turns(): SchemaTurns {
+    return this.#source.turns;
   }
 
   get fillers(): Fillers {

@@ -5,6 +5,7 @@ import { record, tagOf, unwrap } from './ast.ts';
 import type { AnalyzedStatement } from './facts.ts';
 import type { Foresight } from './foresight.ts';
 import type { Shape } from './prepared.ts';
+import type { Turn } from './schemaTurns.ts';
 
 export class StatementRun {
   readonly statements: readonly AnalyzedStatement[];
@@ -30,6 +31,8 @@ export class StatementRun {
   /** No row of the current statement has been masked yet. */
   firstRange = true;
   ended = false;
+  /** See {@link SchemaTurns}; null: it hangs on nothing that another session with masks could change. */
+  turn: Turn | null = null;
   /** Neighbours in {@link OpenRuns}. */
   before: StatementRun | null = null;
   after: StatementRun | null = null;

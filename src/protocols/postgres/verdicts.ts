@@ -16,6 +16,7 @@ import { looksMasked, maskBytesMax, mayBeMask } from './maskedUse.ts';
 import type { GivenToMasked } from './maskedUse.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { PreparedStatement } from './prepared.ts';
+import type { TurnAsked } from './sessionTurns.ts';
 import { addsTable, changesNames } from './statementRun.ts';
 import { asTemporary, mayBeTemporary } from './temporaryTables.ts';
 import type { BindMessage } from './wireFrontend.ts';
@@ -30,6 +31,8 @@ export class Verdicts {
   #fetching: object | null = null;
   /** Of the message that was judged last; null: none of its statements makes anything that another uses. */
   foresight: Foresight | null = null;
+  /** Of the same message: what others must not change, or wait for, while it runs. */
+  turn: TurnAsked | null = null;
   /** A verdict that had to wait can be asked for again; set by the session. */
   onRelease: () => void = () => {};
 
@@ -107,6 +110,16 @@ export class Verdicts {
    * after {@link onRelease} or after the next answer of the target. A fault refuses the statement.
    */
   judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
+    this.turn = null;
+    const judged = this.#judge(decision, running);
+    if (judged === 'wait' || 'code' in judged || judged.permit === null || !this.#conversation.masks.active)
+      return judged;
+    this.turn = this.#conversation.turns.ask(this.#conversation, running);
+    const fault = this.#conversation.turns.admit(this.turn, this.onRelease);
+    return fault ?? judged;
+  }
+
+  #judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
     const { masks } = this.#conversation;
     this.foresight = null;
     if (this.#fault !== null) return this.#fault;
@@ -204,6 +217,7 @@ export class Verdicts {
   /** The held message has been dealt with. */
   settle(): void {
     this.#fault = null;
+    this.#conversation.turns.stopWaiting();
   }
 
   #fetchFlows(): 'wait' {
@@ -227,7 +241,13 @@ export class Verdicts {
 
   /** As {@link StatementTexts.cancel}, of what waits for flows. */
   cancel(): boolean {
-    if (this.#fetching === null || this.#conversation.expected.length > 0) return false;
+    if (this.#conversation.expected.length > 0) return false;
+    if (this.#conversation.turns.waiting) {
+      this.#fault = cancelledFault;
+      this.onRelease();
+      return true;
+    }
+    if (this.#fetching === null) return false;
     this.#release(this.#fetching, cancelledFault);
     return true;
   }

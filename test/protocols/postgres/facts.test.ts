@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { type AnalyzedStatement, type Analysis, analyze } from '../../../src/protocols/postgres/facts.ts';
 import { loadParser } from '../../../src/protocols/postgres/parse.ts';
-import { factsCases, selfJoinCases } from './factsCases.ts';
+import { emptyConditions, factsCases, narrowingConditions, selfJoinCases } from './factsCases.ts';
 
 before(loadParser);
 
@@ -57,6 +57,37 @@ for (const [sql, kinds, objects, columns, functions, conditions] of factsCases) 
 for (const [sql, where] of selfJoinCases) {
   test(`the condition of: ${sql}`, () => assert.equal(only(sql).where, where));
 }
+
+for (const [conditions, where] of [
+  [emptyConditions, 'absent'],
+  [narrowingConditions, 'present'],
+] as const) {
+  for (const condition of conditions) {
+    test(`the condition is ${where}: ${condition}`, () => {
+      assert.equal(only(`DELETE FROM t WHERE ${condition}`).where, where);
+      assert.equal(only(`UPDATE t SET v = 1 WHERE ${condition}`).where, where);
+    });
+  }
+}
+
+test('a text that differs in a literal alone is not taken for a condition that is one', () => {
+  for (const sql of [
+    'n = 1 OR n <> 2',
+    'n + 1 = n',
+    "name LIKE 'a%'",
+    'CASE WHEN n = 1 THEN 1 ELSE 2 END = 3 OR 1 = 2',
+  ])
+    assert.equal(analysed(`DELETE FROM t WHERE ${sql}`).literalFree, false, sql);
+  for (const sql of ['n = 1', 'n IN (1, 2) AND m > 3', 'n BETWEEN 1 AND 2 OR m = 5'])
+    assert.equal(analysed(`DELETE FROM t WHERE ${sql}`).literalFree, true, sql);
+});
+
+test('a condition that is too large to be looked through is none', () => {
+  const items = Array.from({ length: 3000 }, (_, at) => `n = ${at}`);
+  assert.equal(only(`DELETE FROM t WHERE ${items.join(' OR ')}`).where, 'present');
+  const nested = `${'CASE WHEN '.repeat(60)}n = 1${' THEN n = 2 ELSE n = 3 END'.repeat(60)}`;
+  assert.equal(only(`DELETE FROM t WHERE ${nested}`).where, 'present');
+});
 
 test('a recursion of names ends, and nesting hides no row', () => {
   const recursive = 'WITH RECURSIVE w AS (SELECT id FROM t WHERE id IN (SELECT id FROM w)) DELETE FROM t USING w WHERE';
