@@ -61,6 +61,18 @@ export const auditEvents: readonly AuditEvent[] = [
       id,
       ...owner,
       { name: 'outcome', type: 'string', meaning: 'What policy decided: `allow`, `approve` or `block`.' },
+      {
+        name: 'code',
+        type: 'string',
+        meaning: 'Why it was refused: a code of [errors.md](errors.md).',
+        optional: true,
+      },
+      {
+        name: 'uses',
+        type: 'list of strings',
+        meaning: 'Of a refused statement: what it would have asked or copied of masked columns, at most 64.',
+        optional: true,
+      },
       { name: 'rules', type: 'list of strings', meaning: 'Rules behind the outcome, `policy/rule`, at most 256.' },
       {
         name: 'observed',

@@ -119,9 +119,14 @@ export class CatalogSource {
     const began = this.#probe?.now ?? 0;
     const client = await this.#open();
     if ('code' in client) return client;
-    const stamp = this.#probe === null ? null : await readStamp(client);
-    const rows = await this.#rows(client);
-    client.close();
+    let stamp;
+    let rows;
+    try {
+      stamp = this.#probe === null ? null : await readStamp(client);
+      rows = await this.#rows(client);
+    } finally {
+      client.close();
+    }
     if (rows === null) return { code: 'BG_CATALOG_UNAVAILABLE', detail: client.fault ?? 'a catalog query failed' };
     const built = buildCatalog(rows, parseDefinition);
     if ('fault' in built) return built.fault;

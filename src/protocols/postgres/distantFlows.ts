@@ -82,6 +82,8 @@ export class DistantFlows {
     const { catalog, rules } = wanted[0].view;
     let rows = this.#rows.get(catalog.rows);
     if (rows === undefined) this.#rows.set(catalog.rows, (rows = writeRows(catalog.rows, this.#services.nextTurn)));
+    // What failed once is tried again.
+    rows.catch(() => this.#rows.delete(catalog.rows));
     let id = this.#ruleIds.get(rules);
     if (id === undefined) this.#ruleIds.set(rules, (id = ++this.#lastRuleId));
     return {

@@ -20,6 +20,21 @@ export interface Footprints {
   readonly changed: Footprint | null;
 }
 
+/** Footprints of statements, as long as the catalog stays the same: they are asked for with every run. */
+export class KnownFootprints {
+  readonly #known = new WeakMap<readonly AnalyzedStatement[], { catalog: Catalog | null; footprints: Footprints }>();
+
+  /** One object for each list of statements and catalog. */
+  of(statements: readonly AnalyzedStatement[], catalog: Catalog | null): Footprints {
+    const known = this.#known.get(statements);
+    if (known !== undefined && known.catalog === catalog) return known.footprints;
+    const used = catalog === null ? [] : statements.map((statement) => statementFootprint(statement, catalog));
+    const footprints = { used: used.filter((one) => one !== null), changed: changeFootprint(statements, catalog) };
+    this.#known.set(statements, { catalog, footprints });
+    return footprints;
+  }
+}
+
 /** What functions in these do is not written in SQL. */
 const compiled: ReadonlySet<string> = new Set(['c', 'internal']);
 /** Definitions that are followed for one statement, and nodes that are looked at. */

@@ -3,6 +3,7 @@
  * their arguments alone, or from server state that holds no user value.
  */
 import { integerConstant } from './ast.ts';
+import type { PgFunction } from './catalog.ts';
 
 /** Functions that use columns and are still safe, with the reason. The first three as long as they are given columns. */
 export const safeFunctions: Readonly<Record<string, string>> = {
@@ -109,6 +110,14 @@ const pureExtensions: ReadonlySet<string> = new Set([
   'vector',
 ]);
 
-export function isPureExtension(name: string | null): boolean {
+function isPureExtension(name: string | null): boolean {
   return name !== null && pureExtensions.has(name);
+}
+
+/** Whether who made it vouches that it computes from its arguments alone. */
+export function isPureByOwner(f: PgFunction): boolean {
+  if (!isPureExtension(f.extension)) return false;
+  // PostGIS ships a few that look tables up by name.
+  if (f.extension === 'postgis' && !(f.name.startsWith('st_') && !f.name.includes('extent'))) return false;
+  return f.language === 'c' || f.language === 'internal' || f.kind === 'a';
 }

@@ -52,10 +52,13 @@ function remembered<K extends object>(
   // A definition that leads back to itself finds this.
   known.set(key, null);
   nesting++;
-  const lineage = definedLineage(catalog, sql, safe);
-  nesting--;
-  known.set(key, lineage);
-  return lineage;
+  try {
+    const lineage = definedLineage(catalog, sql, safe);
+    known.set(key, lineage);
+    return lineage;
+  } finally {
+    nesting--;
+  }
 }
 
 function definedLineage(catalog: Catalog, sql: string | null, safe: SafeFunctions): Lineage | null {

@@ -58,7 +58,7 @@ export function recordRemovedRows(analysis: Analysis, relation: AstRecord): void
   if (analysis.flow?.writing !== true) return;
   const seen = new Set<Relation>();
   for (const target of targetsOf(analysis, relation, true))
-    for (const table of tablesBehind(analysis, target, 0)) removeRows(analysis, table, seen);
+    for (const table of tablesBehind(analysis, target)) removeRows(analysis, table, seen);
 }
 
 /** A partition that is made or attached now: rows that are in the default partition must not belong to it. */
@@ -99,6 +99,9 @@ function recordRows(analysis: Analysis, relation: AstRecord, gifts: readonly Gif
 
 function writeRows(rows: Rows, depth: number): void {
   const { analysis, relation } = rows;
+  // Views over views double the ways with every level.
+  spend(analysis, relation.columns.length);
+  if (analysis.nodesLeft < 0) return;
   if (relation.kind === 'v') {
     for (const [behind, gifts] of throughView(analysis, relation, rows.gifts, depth))
       writeRows({ ...rows, relation: behind, gifts }, depth + 1);

@@ -52,7 +52,7 @@ function probeBehind(analysis: Analysis, view: Columns): void {
   for (const key of shown.sources) {
     const relation = analysis.catalog.relation(keyRelation(key));
     if (relation === undefined) continue;
-    for (const table of tablesBehind(analysis, relation, 0)) tables.add(table);
+    for (const table of tablesBehind(analysis, relation)) tables.add(table);
   }
   for (const table of tables) all.addColumns(relationColumns(table));
   analysis.flow?.probe('constraint', all.value());
@@ -112,16 +112,22 @@ function isUnknown({ catalog, safe }: Analysis, view: Relation, column: Column):
 }
 
 /** The tables whose rows a relation shows as they are: itself, or those behind a view. */
-export function tablesBehind(analysis: Analysis, relation: Relation, depth: number): ReadonlySet<Relation> {
-  if (relation.kind !== 'v') return new Set([relation]);
-  const found = new Set<Relation>();
-  if (depth > viewsMax) return found;
-  for (const column of relation.columns) {
-    const base = baseOf(analysis, relation, column);
-    if (base === null || found.has(base.relation)) continue;
-    for (const table of tablesBehind(analysis, base.relation, depth + 1)) found.add(table);
+export function tablesBehind(analysis: Analysis, relation: Relation): ReadonlySet<Relation> {
+  const seen = new Set([relation]);
+  const tables = new Set<Relation>();
+  for (const one of seen) {
+    spend(analysis, 1 + one.columns.length);
+    if (one.kind !== 'v') {
+      tables.add(one);
+      continue;
+    }
+    for (const column of one.columns) {
+      const base = baseOf(analysis, one, column);
+      if (base !== null) seen.add(base.relation);
+      else if (isUnknown(analysis, one, column)) analysis.flow?.probe('constraint', opaque);
+    }
   }
-  return found;
+  return tables;
 }
 
 /** The partitioned table that a partition belongs to; else the relation itself. */

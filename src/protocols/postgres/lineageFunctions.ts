@@ -2,7 +2,7 @@
 import { type AstRecord, list, names, record, stringConstant, text, unwrap } from './ast.ts';
 import { type Catalog, type PgFunction, type SearchPath, anyPath, definitionPath } from './catalog.ts';
 import { keyRelation, searchPathOf } from './catalog.ts';
-import { type BuiltinNature, builtinNature, isPureExtension, isSteadyCall } from './lineageBuiltins.ts';
+import { type BuiltinNature, builtinNature, isPureByOwner, isSteadyCall } from './lineageBuiltins.ts';
 import { dependencies, evaluate } from './lineageExpressions.ts';
 import { isDependent, recordCall, recordUnreadableCall } from './lineageFlowCalls.ts';
 import { recordStatement } from './lineageFlowCommands.ts';
@@ -234,14 +234,6 @@ function callAttribute(name: string, args: readonly Argument[]): CallResult {
   const row = args.length === 1 ? args[0].value.row : null;
   const value = row === null ? undefined : findColumn(row, name);
   return value === undefined ? opaqueCall : scalarCall(name, value);
-}
-
-/** Whether who made it vouches that it computes from its arguments alone. */
-export function isPureByOwner(f: PgFunction): boolean {
-  if (!isPureExtension(f.extension)) return false;
-  // PostGIS ships a few that look tables up by name.
-  if (f.extension === 'postgis' && !(f.name.startsWith('st_') && !f.name.includes('extent'))) return false;
-  return f.language === 'c' || f.language === 'internal' || f.kind === 'a';
 }
 
 function callUser(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {

@@ -10,7 +10,8 @@ import { firstUserOid } from './catalogQueries.ts';
 import { builtinNature } from './lineageBuiltins.ts';
 import { isDependent, isStoring, mayWrite } from './lineageFlowCalls.ts';
 import { recordCallHazard } from './lineageFlowHazards.ts';
-import { callKnown, isPureByOwner, takes } from './lineageFunctions.ts';
+import { isPureByOwner } from './lineageBuiltins.ts';
+import { callKnown, takes } from './lineageFunctions.ts';
 import type { Analysis } from './lineageScope.ts';
 import { type Value, Dependencies, constant, opaque } from './lineageValue.ts';
 

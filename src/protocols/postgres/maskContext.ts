@@ -11,22 +11,19 @@ import type { CatalogRows } from './catalogBuild.ts';
 import type { Doubt } from './catalogDoubted.ts';
 import type { Fillers } from './catalogFillers.ts';
 import type { CatalogSource } from './catalogSource.ts';
-import { scrubDiagnostics } from './diagnostics.ts';
-import type { Answered } from './diagnostics.ts';
-import { isShownKey } from './diagnosticsKeys.ts';
-import type { ReportedKey } from './diagnosticsKeys.ts';
+import { type Answered, scrubDiagnostics } from './diagnostics.ts';
+import { isShownKey, type ReportedKey } from './diagnosticsKeys.ts';
 import type { DistantFlows } from './distantFlows.ts';
 import { encodingOf } from './encodings.ts';
 import type { AnalyzedStatement } from './facts.ts';
-import { changeFootprint, type Footprints, statementFootprint } from './footprints.ts';
+import { type Footprints, KnownFootprints } from './footprints.ts';
 import { Foresight } from './foresight.ts';
 import type { Lineage } from './lineage.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
 import type { ShapeColumn } from './maskPlan.ts';
 import { type Portal, type PreparedStatement, schemaPart } from './prepared.ts';
 import type { RowSource } from './rowSource.ts';
-import { copyRows, planRows, tableOrigins, withoutNew } from './rowPlans.ts';
-import type { Planned, Rows } from './rowPlans.ts';
+import { copyRows, type Planned, planRows, type Rows, tableOrigins, unreadableCopy, withoutNew } from './rowPlans.ts';
 import type { SchemaTurns } from './schemaTurns.ts';
 import { SessionCatalog } from './sessionCatalog.ts';
 import { SessionIndex } from './sessionIndex.ts';
@@ -47,6 +44,7 @@ export class MaskContext {
   #rules: MaskRules;
   #index: ColumnMaskIndex | null = null;
   readonly #masks: SessionIndex;
+  readonly #footprints = new KnownFootprints();
   #encoding: TextEncoding | null = 'utf8';
   readonly flows: StatementFlows;
   #textMasker: TextMasker | null = null;
@@ -152,9 +150,7 @@ export class MaskContext {
 
   /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
   onParameter(name: string, value: string): Fault | null {
-    if (name === 'search_path') {
-      this.meanings.onReported(value);
-    }
+    if (name === 'search_path') this.meanings.onReported(value);
     if (name === 'client_encoding') {
       this.#encoding = encodingOf(value);
       this.#version++;
@@ -177,9 +173,7 @@ export class MaskContext {
 
   /** What the statements hang on that users have made, and what they change of it. */
   footprintsOf(statements: readonly AnalyzedStatement[]): Footprints {
-    const catalog = this.#currentIndex()?.catalog ?? null;
-    const used = catalog === null ? [] : statements.map((statement) => statementFootprint(statement, catalog));
-    return { used: used.filter((one) => one !== null), changed: changeFootprint(statements, catalog) };
+    return this.#footprints.of(statements, this.#currentIndex()?.catalog ?? null);
   }
 
   get fillers(): Fillers {
@@ -339,13 +333,8 @@ export class MaskContext {
   }
 
   #planForeseen({ index }: Foresight, rows: Rows): Planned {
-    return planRows(
-      this.#services,
-      this.#rules,
-      index,
-      { ...rows, shape: withoutNew(rows.shape, index.catalog) },
-      true,
-    );
+    const known = { ...rows, shape: withoutNew(rows.shape, index.catalog) };
+    return planRows(this.#services, this.#rules, index, known, true);
   }
 
   #dataRows(lineage: Lineage | null, shape: readonly ShapeColumn[]): Rows {
@@ -408,5 +397,3 @@ export class MaskContext {
     return this.flows.lineage(statement, index, path, this.version);
   }
 }
-
-const unreadableCopy: Fault = { code: 'BG_MASK_FAILED', detail: 'a COPY whose format or encoding cannot be masked' };

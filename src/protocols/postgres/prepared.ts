@@ -12,6 +12,7 @@ import type { Lineage } from './lineage.ts';
 import type { RowField } from './wireBackend.ts';
 import type { ByteString } from './wireText.ts';
 import type { StatementRun } from './statementRun.ts';
+import { mayBeTemporary } from './temporaryTables.ts';
 
 /** Names that one session may hold; the oldest of a careless client are not evicted, its next one is refused. */
 export const namesMax = 20_000;
@@ -25,6 +26,8 @@ export class PreparedStatement {
   readonly statement: AnalyzedStatement | null;
   /** The same as a list. */
   readonly statements: readonly AnalyzedStatement[];
+  /** Whether it may change nothing but temporary tables of the session, which is asked with every run. */
+  readonly mayBeTemporary: boolean;
   decision: Decision;
   policyVersion: number;
   /** Columns as Describe of the statement gives them (all in text format); null: not described yet; empty: no rows. */
@@ -40,6 +43,7 @@ export class PreparedStatement {
     this.name = name;
     this.statement = statement;
     this.statements = statement === null ? [] : [statement];
+    this.mayBeTemporary = statement !== null && mayBeTemporary(statement);
     this.decision = decision;
     this.policyVersion = policyVersion;
   }

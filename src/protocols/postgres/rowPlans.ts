@@ -1,4 +1,5 @@
 /** The plan for rows of one session: their shape and lineage under its rules. */
+import type { Fault } from '../../errors.ts';
 import type { MaskRules } from '../../facts.ts';
 import type { CopyOptions, MaskPlan, RowFormat, TextEncoding } from '../../masking/plan.ts';
 import type { Services } from '../protocol.ts';
@@ -80,3 +81,8 @@ export function withoutNew(shape: readonly ShapeColumn[], catalog: Catalog): rea
       : { ...column, tableOid: 0, attribute: 0 },
   );
 }
+
+export const unreadableCopy: Fault = {
+  code: 'BG_MASK_FAILED',
+  detail: 'a COPY whose format or encoding cannot be masked',
+};

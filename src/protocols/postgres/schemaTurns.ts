@@ -13,51 +13,61 @@ export interface Turn {
   readonly footprints: readonly Footprint[];
   /** Whether there would be anything for policy to judge if the names in it meant other things. */
   readonly relies: () => boolean;
+  /** It opens a cursor, which is read by other statements. */
+  readonly declares: boolean;
 }
 
-interface Change {
-  readonly owner: object;
-  readonly footprint: Footprint;
+/** Names that one transaction may change before it counts as changing all. */
+const namesMax = 1000;
+
+function united(a: Footprint, b: Footprint): Footprint {
+  const names = new Set([...a.names, ...b.names]);
+  return { names, all: a.all || b.all || names.size > namesMax };
 }
 
 /** How long a statement waits for its turn. */
 export const turnWaitMs = 5000;
 
 export class SchemaTurns {
-  readonly #turns = new Set<Turn>();
-  readonly #changes = new Set<Change>();
+  /** With how many runs are in each: a statement may be sent again before it has ended. */
+  readonly #turns = new Map<Turn, number>();
+  readonly #changes = new Map<object, Footprint>();
   readonly #waiting = new Set<() => void>();
 
   beginTurn(turn: Turn): void {
-    this.#turns.add(turn);
+    this.#turns.set(turn, (this.#turns.get(turn) ?? 0) + 1);
   }
 
   endTurn(turn: Turn): void {
-    if (this.#turns.delete(turn)) this.#wake();
+    const runs = this.#turns.get(turn);
+    if (runs === undefined) return;
+    if (runs > 1) this.#turns.set(turn, runs - 1);
+    else this.#turns.delete(turn);
+    this.#wake();
   }
 
   /** Until the transaction has ended; {@link endChanges} says so. */
   beginChange(owner: object, footprint: Footprint): void {
-    this.#changes.add({ owner, footprint });
+    const before = this.#changes.get(owner);
+    this.#changes.set(owner, before === undefined ? footprint : united(before, footprint));
   }
 
   endChanges(owner: object): void {
-    let ended = false;
-    for (const change of this.#changes) if (change.owner === owner) ended = this.#changes.delete(change);
-    if (ended) this.#wake();
+    if (this.#changes.delete(owner)) this.#wake();
   }
 
   /** Whether another session is changing what the statement hangs on. */
   isChanging(owner: object, footprints: readonly Footprint[]): boolean {
-    for (const change of this.#changes) {
-      if (change.owner !== owner && footprints.some((footprint) => meets(change.footprint, footprint))) return true;
+    if (this.#changes.size === 0) return false;
+    for (const [other, change] of this.#changes) {
+      if (other !== owner && footprints.some((footprint) => meets(change, footprint))) return true;
     }
     return false;
   }
 
   /** Whether a statement of another session that is under way hangs on what is to be changed. */
   isUsed(owner: object, change: Footprint): boolean {
-    for (const { owner: other, footprints, relies } of this.#turns) {
+    for (const { owner: other, footprints, relies } of this.#turns.keys()) {
       if (other !== owner && footprints.some((footprint) => meets(change, footprint)) && relies()) return true;
     }
     return false;
@@ -70,6 +80,6 @@ export class SchemaTurns {
   }
 
   #wake(): void {
-    for (const wake of this.#waiting) wake();
+    if (this.#waiting.size > 0) for (const wake of this.#waiting) wake();
   }
 }

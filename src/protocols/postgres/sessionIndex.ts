@@ -15,7 +15,10 @@ export class SessionIndex {
   /** The rules have been the same since the session began: what it has put into its settings was not masked. */
   #alwaysThese = true;
   #index: ColumnMaskIndex | null = null;
-  #of = '';
+  /** What the index was made of. */
+  #version = 0;
+  #settings = 0;
+  #largeObjects = 0;
 
   constructor(strongerMask: StrongerMask, fillers: Fillers, rules: MaskRules) {
     this.#strongerMask = strongerMask;
@@ -34,13 +37,15 @@ export class SessionIndex {
   /** Another object whenever something in it may be another. */
   of(catalog: Catalog): ColumnMaskIndex {
     const fillers = this.#fillers;
-    const of = `${catalog.version} ${fillers.settings} ${fillers.large_objects}`;
-    if (this.#index !== null && this.#of === of) return this.#index;
+    const isSame = this.#settings === fillers.settings && this.#largeObjects === fillers.large_objects;
+    if (this.#index !== null && this.#version === catalog.version && isSame) return this.#index;
     const index = columnMasks(catalog, this.#rules, this.#strongerMask);
     const settings = index.stores.settings && this.#alwaysThese && fillers.settings === this.#before;
     const largeObjects = index.stores.largeObjects && fillers.large_objects === 0;
     this.#index = { ...index, stores: { settings, largeObjects } };
-    this.#of = of;
+    this.#version = catalog.version;
+    this.#settings = fillers.settings;
+    this.#largeObjects = fillers.large_objects;
     return this.#index;
   }
 }

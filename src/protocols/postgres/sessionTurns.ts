@@ -3,7 +3,7 @@ import type { Fault } from '../../errors.ts';
 import type { Services } from '../protocol.ts';
 import type { Conversation } from './conversation.ts';
 import type { AnalyzedStatement } from './facts.ts';
-import type { Footprint } from './footprints.ts';
+import type { Footprint, Footprints } from './footprints.ts';
 import { type SchemaTurns, type Turn, turnWaitMs } from './schemaTurns.ts';
 import type { StatementRun } from './statementRun.ts';
 
@@ -25,6 +25,7 @@ export class SessionTurns {
   readonly #turns: SchemaTurns;
   readonly #every: Services['every'];
   readonly #owner = {};
+  readonly #asked = new WeakMap<Footprints, TurnAsked | null>();
   /** Cursors that were declared, until the transaction ends. */
   readonly #cursors: Turn[] = [];
   /** Ends the wait of the message that is held; null: none waits for its turn. */
@@ -44,10 +45,21 @@ export class SessionTurns {
 
   /** null: the statements hang on nothing that others could change, and change nothing of theirs. */
   ask(conversation: Conversation, running: readonly AnalyzedStatement[]): TurnAsked | null {
-    const { used, changed } = conversation.masks.footprintsOf(running);
+    const footprints = conversation.masks.footprintsOf(running);
+    let asked = this.#asked.get(footprints);
+    if (asked === undefined) this.#asked.set(footprints, (asked = this.#askedOf(footprints, conversation, running)));
+    return asked;
+  }
+
+  #askedOf(
+    { used, changed }: Footprints,
+    conversation: Conversation,
+    running: readonly AnalyzedStatement[],
+  ): TurnAsked | null {
     if (used.length === 0 && changed === null) return null;
     const relies = (): boolean => running.some((statement) => reliesOnNames(conversation, statement));
-    return { owner: this.#owner, footprints: used, changed, relies };
+    const declares = running.some(({ session }) => session.kind === 'declare');
+    return { owner: this.#owner, footprints: used, changed, relies, declares };
   }
 
   /** null: it may be sent. `wait`: `release` is called when it may be asked again. */
@@ -99,8 +111,7 @@ export class SessionTurns {
     if (turn === null) return;
     run.turn = null;
     // What a cursor calls is called when it is read.
-    const declares = run.statements.some(({ session }) => session.kind === 'declare');
-    if (declares || this.#left) this.#cursors.push(turn);
+    if (turn.declares || this.#left) this.#cursors.push(turn);
     else this.#turns.endTurn(turn);
   }
 

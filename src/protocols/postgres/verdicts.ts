@@ -16,6 +16,7 @@ import { looksMasked, maskBytesMax, mayBeMask } from './maskedUse.ts';
 import type { GivenToMasked } from './maskedUse.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { PreparedStatement } from './prepared.ts';
+import { isFault } from './refusals.ts';
 import type { TurnAsked } from './sessionTurns.ts';
 import { addsTable, changesNames } from './statementRun.ts';
 import { asTemporary, mayBeTemporary } from './temporaryTables.ts';
@@ -88,7 +89,7 @@ export class Verdicts {
   judgeRun(prepared: PreparedStatement): Decision | Fault | 'wait' {
     const running = this.running(prepared.statements);
     // A table that was the session's own when it was prepared need not be any more.
-    const isShort = running.length === 1 && mayBeTemporary(running[0]);
+    const isShort = running.length === 1 && prepared.mayBeTemporary;
     const decided = isShort ? this.decideNow(running) : this.decideAgain(prepared);
     return decided === 'wait' ? decided : this.judge(decided, running);
   }
@@ -112,7 +113,7 @@ export class Verdicts {
   judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
     this.turn = null;
     const judged = this.#judge(decision, running);
-    if (judged === 'wait' || 'code' in judged || judged.permit === null || !this.#conversation.masks.active)
+    if (judged === 'wait' || isFault(judged) || judged.permit === null || !this.#conversation.masks.active)
       return judged;
     this.turn = this.#conversation.turns.ask(this.#conversation, running);
     const fault = this.#conversation.turns.admit(this.turn, this.onRelease);

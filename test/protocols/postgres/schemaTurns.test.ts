@@ -81,7 +81,7 @@ const onView: Footprint = { names: new Set(['v']), all: false };
 test('a change waits for statements of others, and they for the end of its transaction', () => {
   const turns = new SchemaTurns();
   const [alice, bob] = [{}, {}];
-  const turn = { owner: alice, footprints: [onView], relies: () => true };
+  const turn = { owner: alice, footprints: [onView], relies: () => true, declares: false };
   let woken = 0;
   const stop = turns.wait(() => woken++);
   turns.beginTurn(turn);
@@ -106,6 +106,6 @@ test('a change waits for statements of others, and they for the end of its trans
 
 test('what is the same whatever names mean keeps nobody waiting', () => {
   const turns = new SchemaTurns();
-  turns.beginTurn({ owner: {}, footprints: [onView], relies: () => false });
+  turns.beginTurn({ owner: {}, footprints: [onView], relies: () => false, declares: false });
   assert.equal(turns.isUsed({}, onView), false);
 });
