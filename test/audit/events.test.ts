@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { auditEvents } from '../../src/audit/events.ts';
 import type { AuditField } from '../../src/audit/events.ts';
-import { textUnitsMax } from '../../src/audit/fragments.ts';
-import { complete, FlakyDisk, ofEvent, openLog } from './helpers.ts';
+import { decisionFragment, textUnitsMax } from '../../src/audit/fragments.ts';
+import { complete, FlakyDisk, ofEvent, openLog, sql } from './helpers.ts';
 
 const fits: Readonly<Record<AuditField['type'], (value: unknown) => boolean>> = {
   string: (value) => typeof value === 'string',
@@ -24,6 +24,9 @@ test('records have the fields of their definitions', async (context) => {
     const { id } = await log.begin(text);
     log.sink.end(id, { ...complete, sqlstate: text.length > 10 ? '22012' : null });
   }
+  const uses = { what: ['probes public.customers.ssn in where'], hint: null };
+  const refused = decisionFragment({ outcome: 'block', rules: [], observed: [], uses }, []);
+  await new Promise((resolve) => log.sink.begin(log.session, sql('select 2'), refused, resolve));
   disk.writeErrors = ['EIO', 'EIO', 'EIO', 'EIO'];
   disk.openError = 'EACCES';
   assert.notEqual((await log.begin('select lost')).fault, null);
