@@ -148,9 +148,10 @@ function decideColumns(input: MaskPlanInput): readonly Decided[] | null {
     const origin = originMask(input, column);
     if (origin === 'stale') return null;
     const told = trusted && outputs[at].kind !== 'opaque' ? index.maskOfOutput(outputs[at]) : untoldMask(input, column);
-    decided.push(
-      decideColumn(input, type, column.format === 1 ? 1 : 0, joinWitnesses(origin, told, input.strongerMask)),
-    );
+    const found = joinWitnesses(origin, told, input.strongerMask);
+    // Of what may be any expression being NULL may be the answer to a question. A column's NULLs are no secret.
+    const isHidden = found?.reason === 'undecidable' && column.tableOid === 0;
+    decided.push(decideColumn(input, type, column.format === 1 ? 1 : 0, isHidden ? { ...found, mask: hidden } : found));
   }
   return decided;
 }
