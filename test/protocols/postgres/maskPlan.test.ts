@@ -327,9 +327,9 @@ describe('COPY and explain', () => {
       [
         ['pass', undefined, [], 'no rule applies'],
         ['mask', 'keep_last', ['p/ssn'], 'the rule names this column'],
-        ['mask', 'null', ['p/ssn'], 'computed from a masked column'],
+        ['mask', 'redact', ['p/ssn'], 'computed from a masked column'],
         ['scan', undefined, ['p/pii'], 'scanned for sensitive values'],
-        ['mask', 'redact', [], 'may hold a masked column; it cannot be decided where the value comes from'],
+        ['mask', 'null', [], 'may hold a masked column; it cannot be decided where the value comes from'],
       ],
     );
   });
