@@ -68,6 +68,8 @@ export class FileSink implements AuditSink {
   #nextStatement = 1;
   #nextSession = 1;
   #timeMs = -1;
+  /** {@link Journal.turn} when the clock was read. */
+  #timeTurn: number | null = null;
   #time = '';
   #headsTime = '';
   #headsNow: { readonly statement: Buffer; readonly result: Buffer } = { statement: quote, result: quote };
@@ -113,7 +115,6 @@ export class FileSink implements AuditSink {
     return {
       ...this.#journal.statistics(),
       statements: this.#nextStatement - 1,
-
       lost: this.#lost,
     };
   }
@@ -242,9 +243,10 @@ export class FileSink implements AuditSink {
     batch.records++;
   }
 
+  /** The journal asks for the first one while it is being made. */
   #header(previous: string | null): string {
     return (
-      `{"event":"file","time":"${this.#stamp()}","version":1,"run":"${this.run}","pid":${process.pid}` +
+      `{"event":"file","time":"${new Date(this.#now()).toISOString()}","version":1,"run":"${this.run}","pid":${process.pid}` +
       `,"previous":${previous === null ? 'null' : jsonText(previous)}}\n`
     );
   }
@@ -254,15 +256,20 @@ export class FileSink implements AuditSink {
     const time = this.#stamp();
     if (time !== this.#headsTime) {
       this.#headsTime = time;
-      const head = (event: string): Buffer =>
-        Buffer.from(`{"event":"${event}","time":"${time}","id":"${this.run}.`, 'latin1');
-      this.#headsNow = { statement: head('statement'), result: head('result') };
+      this.#headsNow = { statement: this.#head('statement', time), result: this.#head('result', time) };
     }
     return this.#headsNow;
   }
 
-  /** UTC, in milliseconds; formatted once per millisecond. */
+  #head(event: string, time: string): Buffer {
+    return Buffer.from(`{"event":"${event}","time":"${time}","id":"${this.run}.`, 'latin1');
+  }
+
+  /** UTC, in milliseconds; read once for all that is written together, and formatted once per millisecond. */
   #stamp(): string {
+    const { turn } = this.#journal;
+    if (turn !== null && turn === this.#timeTurn) return this.#time;
+    this.#timeTurn = turn;
     const nowMs = this.#now();
     if (nowMs !== this.#timeMs) {
       this.#timeMs = nowMs;

@@ -63,6 +63,7 @@ export class Journal {
   #fault: Fault | null;
   #writeStartedMs = 0;
   #scheduled = false;
+  #turn = 0;
   #syncing = false;
   #closed = false;
   #lazy: NodeJS.Timeout | null = null;
@@ -82,6 +83,11 @@ export class Journal {
 
   get fileName(): string | null {
     return this.#file.name;
+  }
+
+  /** Counts the turns of the event loop in which somebody began to wait; null between two of them. */
+  get turn(): number | null {
+    return this.#scheduled ? this.#turn : null;
   }
 
   /** Append here, after {@link Batch.ensure}; then {@link flushSoon} if somebody waits, else {@link flushLater}. */
@@ -153,6 +159,7 @@ export class Journal {
 
   readonly #turnEnds = (): void => {
     this.#scheduled = false;
+    this.#turn++;
     this.#flush();
   };
 

@@ -29,8 +29,10 @@ interface StreamHandle {
 const binding = findBinding();
 
 export interface DirectWriter {
-  /** True: taken at once. False: `done` comes later. A negative number: the error that ends the socket; `done` never comes. */
-  write(bytes: Uint8Array, done: () => void): boolean | number;
+  /** True: taken at once. False: {@link whenTaken} must be called now. A negative number: the error that ends the socket. */
+  write(bytes: Uint8Array): boolean | number;
+  /** `done` comes when the last write is taken, or has failed. */
+  whenTaken(done: () => void): void;
 }
 
 /** A writer over the handle of a plain TCP socket, or null. */
@@ -44,13 +46,15 @@ class HandleWriter implements DirectWriter {
   readonly #handle: StreamHandle;
   readonly #binding: StreamBinding;
   #spare: WriteRequest | null = null;
+  /** Of the last write, which has to wait. */
+  #waiting: WriteRequest | null = null;
 
   constructor(handle: StreamHandle, known: StreamBinding) {
     this.#handle = handle;
     this.#binding = known;
   }
 
-  write(bytes: Uint8Array, done: () => void): boolean | number {
+  write(bytes: Uint8Array): boolean | number {
     const request = this.#spare ?? this.#make();
     const status = this.#handle.writeBuffer(request, bytes);
     if (status !== 0) return status < 0 ? status : -1;
@@ -59,9 +63,14 @@ class HandleWriter implements DirectWriter {
       return true;
     }
     this.#spare = null;
+    this.#waiting = request;
     request.bytes = bytes;
-    request.done = done;
     return false;
+  }
+
+  whenTaken(done: () => void): void {
+    if (this.#waiting !== null) this.#waiting.done = done;
+    this.#waiting = null;
   }
 
   #make(): WriteRequest {

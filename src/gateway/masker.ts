@@ -64,6 +64,8 @@ export class GateMasker implements Masker {
   readonly #options: MaskerOptions;
   readonly #leases: (SlotLease | undefined)[] = [];
   readonly #kernels = new LRUCache<number, Kernel>({ max: kernelsMax });
+  /** The one that was used last. */
+  #kernel: Kernel | null = null;
   readonly #headroomBytes: number;
   #utilization = performance.eventLoopUtilization();
   #busy = false;
@@ -101,7 +103,7 @@ export class GateMasker implements Masker {
     const { counters } = this.#options;
     counters.rangesInline++;
     const started = counters.maskInline.begin();
-    const result = this.#kernel(plan).run(bytes, start, end, outputStart, first);
+    const result = this.#kernelFor(plan).run(bytes, start, end, outputStart, first);
     counters.maskInline.end(started);
     return result;
   }
@@ -125,7 +127,7 @@ export class GateMasker implements Masker {
   }
 
   openRowStream(plan: MaskPlan): RowStream {
-    return this.#kernel(plan).openRowStream();
+    return this.#kernelFor(plan).openRowStream();
   }
 
   textMasker(rules: MaskRules, encoding: TextEncoding): TextMasker {
@@ -140,12 +142,14 @@ export class GateMasker implements Masker {
     };
   }
 
-  #kernel(plan: MaskPlan): Kernel {
+  #kernelFor(plan: MaskPlan): Kernel {
+    if (this.#kernel?.plan.id === plan.id) return this.#kernel;
     let kernel = this.#kernels.get(plan.id);
     if (kernel === undefined) {
       kernel = createKernel(plan);
       this.#kernels.set(plan.id, kernel);
     }
+    this.#kernel = kernel;
     return kernel;
   }
 

@@ -121,26 +121,29 @@ export class SocketWire implements Wire {
       done?.();
       return;
     }
-    const length = bytes.length;
-    const taken = (): void => {
-      this.queuedBytes -= length;
-      this.takenBytes += length;
-      try {
-        done?.();
-        if (!this.closed) this.#reader.onDrain();
-      } catch (error) {
-        this.#caught(error);
-      }
-    };
+    const { length } = bytes;
     this.queuedBytes += length;
-    if (this.#direct === null) {
-      this.#socket.write(bytes, taken);
+    const direct = this.#direct;
+    if (direct === null) {
+      this.#socket.write(bytes, () => this.#taken(length, done));
       return;
     }
-    const result = this.#direct.write(bytes, taken);
-    if (result === false) return;
+    const result = direct.write(bytes);
+    if (result === false) return direct.whenTaken(() => this.#taken(length, done));
     if (result !== true) this.#socket.destroy();
-    taken();
+    this.#taken(length, done);
+  }
+
+  /** The operating system has a write of `length` bytes, or never will. */
+  #taken(length: number, done: (() => void) | null): void {
+    this.queuedBytes -= length;
+    this.takenBytes += length;
+    try {
+      done?.();
+      if (!this.closed) this.#reader.onDrain();
+    } catch (error) {
+      this.#caught(error);
+    }
   }
 
   pause(): void {

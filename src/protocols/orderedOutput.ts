@@ -37,23 +37,29 @@ export class SharedLease {
   };
 }
 
-/** One piece of output that waits for its turn. */
-interface Piece {
+/** One piece of output that waits for its turn: a link of a list, because an array that runs empty gives its memory away. */
+class Piece {
   bytes: Uint8Array | null;
   done: (() => void) | null;
   /** False: what stands here is not ready yet. */
   ready: boolean;
+  next: Piece | null = null;
+
+  constructor(bytes: Uint8Array | null, done: (() => void) | null, ready: boolean) {
+    this.bytes = bytes;
+    this.done = done;
+    this.ready = ready;
+  }
 }
 
 /** A place in the order, to be filled later. */
-export class Place {
-  readonly piece: Piece = { bytes: null, done: null, ready: false };
-}
+export type Place = Piece;
 
 export class OrderedOutput {
   readonly #wire: Wire;
   #staging: StagingBuffer | null = null;
-  #waiting: Piece[] = [];
+  #first: Piece | null = null;
+  #last: Piece | null = null;
   #waitingBytes = 0;
   /** Bytes handed over since the session began. */
   totalBytes = 0;
@@ -68,7 +74,7 @@ export class OrderedOutput {
   }
 
   get empty(): boolean {
-    return this.#waiting.length === 0 && this.#staging === null;
+    return this.#first === null && this.#staging === null;
   }
 
   /** Copies bytes[start, end). */
@@ -105,8 +111,8 @@ export class OrderedOutput {
   /** Keeps a place: nothing behind it leaves before {@link fill}. `bytes` counts towards what is held. */
   reserve(bytes: number): Place {
     this.flush();
-    const place = new Place();
-    this.#waiting.push(place.piece);
+    const place = new Piece(null, null, false);
+    this.#append(place);
     this.#waitingBytes += bytes;
     return place;
   }
@@ -114,9 +120,9 @@ export class OrderedOutput {
   /** Fills a place (with nothing if `bytes` is null) and lets out what now may leave. `reserved`: as in {@link reserve}. */
   fill(place: Place, reserved: number, bytes: Uint8Array | null, done: (() => void) | null): void {
     this.#waitingBytes -= reserved;
-    place.piece.bytes = bytes;
-    place.piece.done = done;
-    place.piece.ready = true;
+    place.bytes = bytes;
+    place.done = done;
+    place.ready = true;
     if (bytes !== null) this.#waitingBytes += bytes.length;
     this.#advance();
   }
@@ -126,41 +132,46 @@ export class OrderedOutput {
     const staging = this.#staging;
     if (staging === null) return;
     this.#staging = null;
-    this.#emit(staging.bytes.subarray(0, staging.used), staging.release);
+    this.#emit(staging.view(), staging.release);
   }
 
   /** Gives everything back that was never written. */
   discard(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    let piece = this.#first;
+    this.#first = this.#last = null;
     this.#waitingBytes = 0;
-    for (const piece of waiting) piece.done?.();
+    for (; piece !== null; piece = piece.next) piece.done?.();
     this.#staging?.release();
     this.#staging = null;
   }
 
   #emit(bytes: Uint8Array, done: () => void): void {
     this.totalBytes += bytes.length;
-    if (this.#waiting.length === 0) {
+    if (this.#first === null) {
       this.#wire.write(bytes, done);
       return;
     }
-    this.#waiting.push({ bytes, done, ready: true });
+    this.#append(new Piece(bytes, done, true));
     this.#waitingBytes += bytes.length;
   }
 
+  #append(piece: Piece): void {
+    if (this.#last === null) this.#first = piece;
+    else this.#last.next = piece;
+    this.#last = piece;
+  }
+
   #advance(): void {
-    let count = 0;
-    while (count < this.#waiting.length && this.#waiting[count].ready) {
-      const { bytes, done } = this.#waiting[count++];
+    while (this.#first?.ready === true) {
+      const { bytes, done, next } = this.#first;
+      this.#first = next;
+      if (next === null) this.#last = null;
       if (bytes === null || bytes.length === 0) done?.();
       else {
         this.#waitingBytes -= bytes.length;
         this.#wire.write(bytes, done);
       }
     }
-    if (count === this.#waiting.length) this.#waiting.length = 0;
-    else if (count > 0) this.#waiting.splice(0, count);
   }
 }
 

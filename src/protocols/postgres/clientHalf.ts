@@ -110,11 +110,11 @@ export class ClientHalf implements WireReader {
 
   /** Of a message that has to wait only the last attempt is measured: waiting is no work. */
   #present(): boolean {
-    const { bytes, slot } = this.#buffer;
-    if (!commands.has(this.#frame.type)) return this.#messages.onMessage(bytes, this.#frame, slot);
+    const { bytes, fill, slot } = this.#buffer;
+    if (!commands.has(this.#frame.type)) return this.#messages.onMessage(bytes, this.#frame, fill, slot);
     const { decideTime } = this.#conversation.services;
     const started = decideTime.begin();
-    const done = this.#messages.onMessage(bytes, this.#frame, slot);
+    const done = this.#messages.onMessage(bytes, this.#frame, fill, slot);
     if (done) decideTime.end(started);
     return done;
   }

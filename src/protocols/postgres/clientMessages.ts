@@ -3,26 +3,15 @@
  * what is refused is replaced by something that surely fails (refusals.ts). Everything else is forwarded as it is.
  */
 import type { Frame } from '../../bytes/frames.ts';
-import type { Fault } from '../../errors.ts';
-import type { ColumnName, Decision, Permit } from '../../facts.ts';
+import type { Decision, Permit } from '../../facts.ts';
 import type { Place, SharedLease } from '../orderedOutput.ts';
-import type { AuditEntry } from '../protocol.ts';
+import { ClientRecords } from './clientRecords.ts';
 import type { Conversation } from './conversation.ts';
 import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from './facts.ts';
-import type { ParseFault } from './parse.ts';
-import { isIndirect, Portal, PreparedStatement } from './prepared.ts';
-import {
-  blockedFor,
-  failingParse,
-  failingQuery,
-  failingUnnamedParse,
-  isFault,
-  refusalFor,
-  refusalOf,
-  syntaxError,
-  unknownName,
-} from './refusals.ts';
+import { portalRunAt } from './portalRun.ts';
+import { isIndirect, Portal, PreparedStatement, unnamed } from './prepared.ts';
+import { failingParse, failingQuery, failingUnnamedParse, isFault, refusalFor, unknownName } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import { StatementRun } from './statementRun.ts';
 import type { StatementTexts } from './statementTexts.ts';
@@ -41,17 +30,15 @@ import {
   resultFormats,
 } from './wireFrontend.ts';
 import { describe, flush } from './wireToTarget.ts';
-import { decodeByteString, utf8Text } from './wireText.ts';
+import { decodeByteString } from './wireText.ts';
 
 const flushMessage = flush();
-const noStatement = { text: '', fingerprint: '', kind: 'empty' } as const;
-/** Of a statement that cannot be analysed, this much is recorded. */
-const recordedCharactersMax = 4096;
 
 export class ClientMessages {
   readonly #conversation: Conversation;
   readonly #texts: StatementTexts;
   readonly #verdicts: Verdicts;
+  readonly #records: ClientRecords;
   readonly #parse = new ParseMessage();
   readonly #bind = new BindMessage();
   readonly #execute = new ExecuteMessage();
@@ -69,19 +56,23 @@ export class ClientMessages {
     this.#conversation = conversation;
     this.#verdicts = verdicts;
     this.#texts = texts;
+    this.#records = new ClientRecords(conversation);
   }
 
-  /** False: the message cannot be decided yet, and must be presented again; see {@link Verdicts.judge}. */
-  onMessage(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): boolean {
+  /**
+   * False: the message cannot be decided yet, and must be presented again; see {@link Verdicts.judge}. True: it is dealt with,
+   * and perhaps more that stands behind it in bytes[.., fill): up to `frame.end`.
+   */
+  onMessage(bytes: Uint8Array, frame: Frame, fill: number, slot: SharedLease | null): boolean {
     this.holding = this.#texts.waiting;
-    if (!this.holding) this.#dispatch(bytes, frame, slot);
+    if (!this.holding) this.#dispatch(bytes, frame, fill, slot);
     if (this.holding) return false;
     this.#texts.settle();
     this.#verdicts.settle();
     return true;
   }
 
-  #dispatch(bytes: Uint8Array, frame: Frame, slot: SharedLease | null): void {
+  #dispatch(bytes: Uint8Array, frame: Frame, fill: number, slot: SharedLease | null): void {
     const { start, body, end } = frame;
     const conversation = this.#conversation;
     if (conversation.copyIn && !allowedInCopy.has(frame.type)) {
@@ -94,7 +85,7 @@ export class ClientMessages {
       case Frontend.Parse:
         return this.#onParse(bytes, start, body, end);
       case Frontend.Bind:
-        return this.#onBind(bytes, start, body, end, slot);
+        return this.#onBind(bytes, frame, fill, slot);
       case Frontend.Execute:
         return this.#onExecute(bytes, start, body, end);
       case Frontend.Describe:
@@ -157,7 +148,7 @@ export class ClientMessages {
     const analysis = this.#texts.analyze(bytes, body, end - 1);
     if (analysis === 'wait') return this.#hold();
     if ('fault' in analysis) {
-      return this.#refuse('query', failingQuery, this.#unparsable(analysis.fault, bytes, body, end - 1));
+      return this.#refuse('query', failingQuery, this.#records.unparsable(analysis.fault, bytes, body, end - 1));
     }
     const { statements } = analysis;
     const running = this.#verdicts.runningQuery(statements);
@@ -165,11 +156,11 @@ export class ClientMessages {
     const decision = decided === 'wait' ? decided : this.#verdicts.judge(decided, running);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null) {
-      return this.#refuse('query', failingQuery, this.#blocked(statements, decision));
+      return this.#refuse('query', failingQuery, this.#records.blocked(statements, decision));
     }
     const { foresight } = this.#verdicts;
     const written = this.#verdicts.maskWritten(running, bytes, null);
-    if (written !== null) return this.#refuse('query', failingQuery, this.#maskRefused(statements, written));
+    if (written !== null) return this.#refuse('query', failingQuery, this.#records.maskRefused(statements, written));
     const entry = new Expected('query', false);
     entry.run = this.#begin(statements, decision);
     entry.run.foresight = foresight;
@@ -185,13 +176,13 @@ export class ClientMessages {
     const analysis = this.#texts.analyze(bytes, message.queryStart, message.queryEnd);
     if (analysis === 'wait') return this.#hold();
     if ('fault' in analysis) {
-      const refusal = this.#unparsable(analysis.fault, bytes, message.queryStart, message.queryEnd);
+      const refusal = this.#records.unparsable(analysis.fault, bytes, message.queryStart, message.queryEnd);
       return this.#refuse('parse', failing, refusal);
     }
     const { statements } = analysis;
     const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) return this.#refuse('parse', failing, this.#blocked(statements, decision));
+    if (decision.permit === null) return this.#refuse('parse', failing, this.#records.blocked(statements, decision));
     const conversation = this.#conversation;
     if (conversation.statements.full) return conversation.fail(clientFault('too many prepared statements'));
     // Of several statements the target refuses all; the first stands for them until it does.
@@ -204,10 +195,10 @@ export class ClientMessages {
     this.#command(decision.permit, bytes, start, end);
   }
 
-  #onBind(bytes: Uint8Array, start: number, body: number, end: number, slot: SharedLease | null): void {
+  #onBind(bytes: Uint8Array, frame: Frame, fill: number, slot: SharedLease | null): void {
     const conversation = this.#conversation;
     const message = this.#bind;
-    const bad = readBind(bytes, body, end, message);
+    const bad = readBind(bytes, frame.body, frame.end, message);
     if (bad !== null) return conversation.fail(bad);
     const prepared = conversation.statements.get(message.statement);
     if (prepared === undefined) {
@@ -219,9 +210,9 @@ export class ClientMessages {
     const decision = this.#verdicts.judgeRun(prepared);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
-      return this.#refuse('bind', failingParse, this.#blocked(statements, decision));
+      return this.#refuse('bind', failingParse, this.#records.blocked(statements, decision));
     const written = this.#verdicts.maskWritten(statements, bytes, message);
-    if (written !== null) return this.#refuse('bind', failingParse, this.#maskRefused(statements, written));
+    if (written !== null) return this.#refuse('bind', failingParse, this.#records.maskRefused(statements, written));
     if (conversation.portals.full) return conversation.fail(clientFault('too many portals'));
     const { masks } = conversation;
     // A name in it may mean another thing at every run, so each run is described by itself.
@@ -235,8 +226,14 @@ export class ClientMessages {
     entry.portal = portal;
     entry.replaces = conversation.portals.get(message.portal)?.run ?? null;
     entry.undo = conversation.portals.set(message.portal, portal);
+    const alone = message.portal !== unnamed || again || !prepared.isPlain || conversation.expected.skipping;
+    const behind = alone ? null : portalRunAt(bytes, frame.end, fill);
+    if (behind !== null) {
+      entry.behind = behind.answers;
+      frame.end += behind.bytes.length;
+    }
     conversation.expect(entry);
-    this.#command(decision.permit, bytes, start, end, slot);
+    this.#command(decision.permit, bytes, frame.start, frame.end, slot);
     if (again && prepared.statement !== null) this.#describePortal(portal);
   }
 
@@ -257,7 +254,7 @@ export class ClientMessages {
     const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#verdicts.judgeRun(prepared);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
-      return this.#refuse('execute', failingParse, this.#blocked(statements, decision));
+      return this.#refuse('execute', failingParse, this.#records.blocked(statements, decision));
     const entry = new Expected('execute', false);
     entry.portal = portal;
     entry.run = portal.run !== null && goesOn ? portal.run : this.#begin(statements, decision);
@@ -288,6 +285,8 @@ export class ClientMessages {
     } else {
       entry = new Expected('describe_portal', false);
       entry.portal = portals.get(message.name) ?? null;
+      // The target plans a portal's query at the latest now, so an error is the run's.
+      entry.run = entry.portal?.run ?? null;
     }
     conversation.expect(entry);
     this.#control(bytes, start, end);
@@ -320,43 +319,10 @@ export class ClientMessages {
   }
 
   #begin(statements: readonly AnalyzedStatement[], decision: Decision): StatementRun {
-    const run = new StatementRun(statements, this.#record(statements, decision));
+    const run = new StatementRun(statements, this.#records.begin(statements, decision));
     this.#conversation.started(run, decision, this.#verdicts.turn);
     this.#gate ??= this.#conversation.toTarget.reserve(0);
     return run;
-  }
-
-  #record(statements: readonly AnalyzedStatement[], decision: Decision): AuditEntry {
-    const { audit, maskRules } = this.#conversation;
-    return audit.begin(statements.length === 1 ? statements[0] : batchOf(statements), decision, maskRules);
-  }
-
-  /** @param decision or why there is none. */
-  #blocked(statements: readonly AnalyzedStatement[], decision: Decision | Fault): Refusal {
-    const known = isFault(decision) ? blockedFor(decision.code, decision.detail) : decision;
-    const refusal = isFault(decision) ? refusalFor(decision.code, { message: decision.detail }) : refusalOf(known);
-    this.#conversation.refused(this.#record(statements, known), refusal.code);
-    return refusal;
-  }
-
-  /** The refusal of a statement that would overwrite a value with the mask that was shown for it. */
-  #maskRefused(statements: readonly AnalyzedStatement[], { schema, table, column }: ColumnName): Refusal {
-    const name = `${schema}.${table}.${column}`;
-    const message = `the value given for ${name} is a mask, not a value`;
-    const decision = blockedFor('BG_MASK_WRITTEN', message, [`writes a mask to ${name}`]);
-    this.#conversation.refused(this.#record(statements, decision), 'BG_MASK_WRITTEN');
-    return refusalFor('BG_MASK_WRITTEN', { message });
-  }
-
-  /** Whatever cannot be parsed cannot be decided; the client reads what its own server would say of the syntax. */
-  #unparsable(fault: ParseFault, bytes: Uint8Array, start: number, end: number): Refusal {
-    const text = utf8Text(bytes, start, Math.min(end, start + recordedCharactersMax));
-    const record = { text, fingerprint: '', kind: 'unparsable' };
-    const entry = this.#conversation.audit.begin(record, blockedFor(fault.code, fault.detail), []);
-    this.#conversation.refused(entry, fault.code);
-    const { syntax } = fault;
-    if (syntax !== undefined) return syntaxError(syntax.said, syntax.position);
-    return refusalFor(fault.code, { message: fault.detail });
   }
 
   /** Sends something that fails in place of a refused message. */
@@ -387,10 +353,3 @@ const allowedInCopy: ReadonlySet<number> = new Set([
   Frontend.Sync,
   Frontend.Terminate,
 ]);
-
-/** One record for several statements that come in one message and run together. */
-function batchOf(statements: readonly AnalyzedStatement[]): { text: string; fingerprint: string; kind: string } {
-  if (statements.length === 0) return noStatement;
-  const text = statements.map((statement) => statement.text).join('; ');
-  return { text, fingerprint: statements.map(({ fingerprint }) => fingerprint).join(' '), kind: 'batch' };
-}

@@ -73,10 +73,6 @@ export class Conversation {
   draining = false;
   /** A thread is at work on a message of the client, which waits for it. */
   analysing = false;
-  /** What stands for the session among others at the same target. */
-  get turns(): SessionTurns {
-    return this.#turns;
-  }
   ended = false;
   /**
    * For what throws where no caller of the session stands above: in callbacks of the audit, of lanes and of threads, and in
@@ -110,6 +106,11 @@ export class Conversation {
     this.#policy = parts.services.policyFor(parts.identity, parts.target.info);
   }
 
+  /** What stands for the session among others at the same target. */
+  get turns(): SessionTurns {
+    return this.#turns;
+  }
+
   /** Mask rules in force, for the audit record: one array per policy, so that its JSON is made once. */
   get maskRules(): readonly RuleId[] {
     const { masks } = this.policy();
@@ -132,7 +133,7 @@ export class Conversation {
 
   /** Nothing is under way: no answer is owed and no transaction is open. */
   get idle(): boolean {
-    if (this.analysing || this.expected.length > 0) return false;
+    if (this.analysing || this.#turns.waiting || this.expected.length > 0) return false;
     return this.transaction === TransactionStatus.idle && this.toTarget.empty;
   }
 
@@ -201,17 +202,17 @@ export class Conversation {
     });
   }
 
+  readonly #closes = (portal: Portal): boolean => {
+    if (!endsWithTransaction(portal)) return false;
+    if (portal.run !== null) this.finish(portal.run, 'closed');
+    return true;
+  };
+
   /** Portals end with their transaction, except cursors WITH HOLD; changes of the schema can now be seen by others. */
   endTransaction(): void {
-    this.heldPortals.deleteIf((portal) => !portal.holdable);
+    this.heldPortals.deleteIf(endsWithTransaction);
     // Portals that the client has bound ahead belong to the next transaction.
-    if (this.expected.length === 0) {
-      this.portals.deleteIf((portal) => {
-        if (portal.holdable) return false;
-        if (portal.run !== null) this.finish(portal.run, 'closed');
-        return true;
-      });
-    }
+    if (this.expected.length === 0) this.portals.deleteIf(this.#closes);
     this.pathTouched = false;
     this.roleTouched = false;
     if (!this.schemaTouched) return;
@@ -295,4 +296,8 @@ export class Conversation {
     this.targetWire.write(terminate(), null);
     this.targetWire.end();
   }
+}
+
+function endsWithTransaction({ holdable }: Portal): boolean {
+  return !holdable;
 }

@@ -20,9 +20,19 @@ export type ExpectedKind =
   | 'sync'
   | 'query';
 
-/** One owed answer. All fields always exist, so that every entry has one shape. */
-export class Expected {
+/** Answers behind another, in order. */
+export interface Behind {
   readonly kind: ExpectedKind;
+  readonly next: Behind | null;
+}
+
+/**
+ * One owed answer, or several that were asked for in one piece: `kind` is the one that comes now, and the last of those
+ * `behind` it is that to a Sync. All fields always exist, so that every entry has one shape.
+ */
+export class Expected {
+  kind: ExpectedKind;
+  behind: Behind | null = null;
   /** The gate asked, not the client: the answer is swallowed. */
   readonly own: boolean;
   statement: PreparedStatement | null = null;
@@ -45,6 +55,48 @@ export class Expected {
     this.kind = kind;
     this.own = own;
   }
+
+  /** The last that it owes is the answer to a Sync. */
+  get endsWithSync(): boolean {
+    return this.kind === 'sync' || this.behind !== null;
+  }
+
+  /** The answer of `kind` has come. False: nothing else is owed. */
+  advance(): boolean {
+    if (this.behind === null) return false;
+    const { kind, next } = this.behind;
+    if (kind === 'sync') this.skip();
+    else {
+      this.kind = kind;
+      this.behind = next;
+      this.#stands();
+    }
+    return true;
+  }
+
+  /** All that will be answered of it is its Sync. */
+  skip(): void {
+    this.kind = 'sync';
+    this.behind = null;
+    this.run = null;
+    this.portal = null;
+    this.#stands();
+  }
+
+  /** Its Sync will not be answered. */
+  forgetSync(): void {
+    if (this.behind !== null) this.behind = withoutLast(this.behind);
+  }
+
+  /** What was registered when the message was sent is no longer in question. */
+  #stands(): void {
+    this.undo = null;
+    this.replaces = null;
+  }
+}
+
+function withoutLast({ kind, next }: Behind): Behind | null {
+  return next === null ? null : { kind, next: withoutLast(next) };
 }
 
 /**
@@ -71,7 +123,12 @@ export class ExpectedQueue {
     this.length++;
   }
 
-  shift(): Expected | null {
+  /** The answer that the front owes next has come. */
+  settle(): void {
+    if (this.front?.advance() !== true) this.#shift();
+  }
+
+  #shift(): Expected | null {
     const entry = this.#ring[this.#head];
     if (entry === null) return null;
     this.#ring[this.#head] = null;
@@ -90,22 +147,29 @@ export class ExpectedQueue {
    */
   skipToSync(drop: (entry: Expected) => void): void {
     let count = 0;
-    while (count < this.length && this.at(count)?.kind !== 'sync') count++;
+    while (count < this.length && this.at(count)?.endsWithSync !== true) count++;
+    const end = this.at(count);
+    end?.undo?.();
     for (let index = count - 1; index >= 0; index--) this.at(index)?.undo?.();
-    const ended = count < this.length;
     for (let index = 0; index < count; index++) {
-      const entry = this.shift();
+      const entry = this.#shift();
       if (entry !== null) drop(entry);
     }
-    this.skipping = !ended;
+    if (end !== null) {
+      drop(end);
+      end.skip();
+    }
+    this.skipping = end === null;
   }
 
   /** Removes the Syncs behind the front: a target in copy-in mode ignores them (manual, COPY Operations). */
   forgetSyncs(): void {
     const kept: Expected[] = [];
     while (this.length > 0) {
-      const entry = this.shift();
-      if (entry !== null && (entry.kind !== 'sync' || kept.length === 0)) kept.push(entry);
+      const entry = this.#shift();
+      if (entry === null || (entry.kind === 'sync' && kept.length > 0)) continue;
+      entry.forgetSync();
+      kept.push(entry);
     }
     for (const entry of kept) this.push(entry);
   }

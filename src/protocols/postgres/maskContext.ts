@@ -21,7 +21,8 @@ import { Foresight } from './foresight.ts';
 import type { Lineage } from './lineage.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
 import type { ShapeColumn } from './maskPlan.ts';
-import { type Portal, type PreparedStatement, schemaPart } from './prepared.ts';
+import { NamesText, schemaPart } from './namesText.ts';
+import type { Portal, PreparedStatement } from './prepared.ts';
 import type { RowSource } from './rowSource.ts';
 import { copyRows, type Planned, planRows, type Rows, tableOrigins, unreadableCopy, withoutNew } from './rowPlans.ts';
 import type { SchemaTurns } from './schemaTurns.ts';
@@ -33,8 +34,6 @@ import type { StatementRun } from './statementRun.ts';
 import type { CopyResponse, DiagnosticField, RowField } from './wireBackend.ts';
 import type { ByteString } from './wireText.ts';
 import { diagnosticMessage } from './wireToClient.ts';
-
-const plansMax = 500;
 
 export class MaskContext {
   readonly #services: Services;
@@ -48,6 +47,7 @@ export class MaskContext {
   #encoding: TextEncoding | null = 'utf8';
   readonly flows: StatementFlows;
   #textMasker: TextMasker | null = null;
+  readonly #names = new NamesText();
   /** The catalog was read again for the shape that is planned now. */
   #fresh = false;
   #version = 0;
@@ -108,7 +108,7 @@ export class MaskContext {
 
   /** Two equal texts: every name means the same, as far as this session and its gate can tell. */
   get names(): string {
-    return `${this.meanings.serial} ${this.#catalog.serial} ${this.#catalog.epoch}`;
+    return this.#names.text(this.meanings.serial, this.#catalog.serial, this.#catalog.epoch);
   }
 
   get epoch(): number {
@@ -209,8 +209,7 @@ export class MaskContext {
     const index = this.#currentIndex();
     if (index === null) return 'refresh';
     const keeps = portal !== null && source.cursor === portal && this.#ownNames(portal, run);
-    const plans = keeps ? portal.prepared.plans : undefined;
-    const known = plans?.get(portal?.formatsKey ?? '');
+    const known = keeps ? portal.prepared.plans.get(portal.formatsKey) : undefined;
     if (known !== undefined && known.version === this.version) return known.plan;
     const lineage = this.#rowLineage(run, source, portal);
     if (lineage === 'refresh') return lineage;
@@ -219,9 +218,7 @@ export class MaskContext {
     if (sure === 'refresh') return sure;
     const origins = trusted ? shape : tableOrigins(shape, index.catalog);
     const planned = this.#build(this.#dataRows(sure, origins));
-    if (planned !== 'refresh' && plans !== undefined && portal !== null && plans.size < plansMax) {
-      plans.set(portal.formatsKey, { version: this.version, plan: planned });
-    }
+    if (planned !== 'refresh' && keeps) portal.prepared.keepPlan(portal.formatsKey, this.version, planned);
     return planned;
   }
 

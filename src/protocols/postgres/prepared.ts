@@ -11,11 +11,14 @@ import type { AnalyzedStatement } from './facts.ts';
 import type { Lineage } from './lineage.ts';
 import type { RowField } from './wireBackend.ts';
 import type { ByteString } from './wireText.ts';
+import { changesNames } from './statementRun.ts';
 import type { StatementRun } from './statementRun.ts';
 import { mayBeTemporary } from './temporaryTables.ts';
 
 /** Names that one session may hold; the oldest of a careless client are not evicted, its next one is refused. */
 export const namesMax = 20_000;
+/** Combinations of result formats that one statement may keep plans for. */
+const plansMax = 500;
 
 /** What rows look like: known once the target has described the statement or portal. */
 export type Shape = readonly RowField[];
@@ -28,6 +31,8 @@ export class PreparedStatement {
   readonly statements: readonly AnalyzedStatement[];
   /** Whether it may change nothing but temporary tables of the session, which is asked with every run. */
   readonly mayBeTemporary: boolean;
+  /** Whether its run is decided once and for all with its Bind, and changes nothing in what names mean. */
+  readonly isPlain: boolean;
   decision: Decision;
   policyVersion: number;
   /** Columns as Describe of the statement gives them (all in text format); null: not described yet; empty: no rows. */
@@ -44,8 +49,19 @@ export class PreparedStatement {
     this.statement = statement;
     this.statements = statement === null ? [] : [statement];
     this.mayBeTemporary = statement !== null && mayBeTemporary(statement);
+    this.isPlain =
+      statement !== null &&
+      statement.session.kind === 'none' &&
+      statement.executes.length === 0 &&
+      !this.mayBeTemporary &&
+      !changesNames(statement);
     this.decision = decision;
     this.policyVersion = policyVersion;
+  }
+
+  /** `formats`: {@link Portal.formatsKey}. */
+  keepPlan(formats: string, version: number, plan: MaskPlan | null): void {
+    if (this.plans.size < plansMax || this.plans.has(formats)) this.plans.set(formats, { version, plan });
   }
 }
 
@@ -119,7 +135,7 @@ function formatsKeyOf(formats: Int8Array): string {
   return '';
 }
 
-const unnamed = '' as ByteString;
+export const unnamed = '' as ByteString;
 
 /** A map that can take back what was set. The unnamed entry, which most clients use for everything, costs no hashing. */
 export class Names<Value> {
@@ -169,9 +185,4 @@ export class Names<Value> {
     this.#named.clear();
     this.#unnamed = undefined;
   }
-}
-
-/** {@link MaskContext.names} without what stands for the search path. */
-export function schemaPart(names: string): string {
-  return names.slice(names.indexOf(' '));
 }

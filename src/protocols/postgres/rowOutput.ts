@@ -2,7 +2,7 @@
  * Rows on their way through a mask: on the spot, in a lane, or in parts when a row is larger than a slot.
  */
 import type { KernelResult, MaskPlan, RowStream } from '../../masking/plan.ts';
-import type { SharedLease } from '../orderedOutput.ts';
+import type { Place, SharedLease } from '../orderedOutput.ts';
 import type { ReadBuffer } from '../readBuffer.ts';
 import type { Conversation } from './conversation.ts';
 import type { StatementRun } from './statementRun.ts';
@@ -108,7 +108,7 @@ export class RowOutput {
         this.#onRelief();
       } catch (error) {
         // Once it has been handed on, whoever writes it gives the slot back.
-        if (!place.piece.ready) slot.release();
+        if (!place.ready) slot.release();
         this.#conversation.crash(error);
       }
     });
@@ -124,7 +124,7 @@ export class RowOutput {
     plan: MaskPlan,
     bytes: Uint8Array,
     slot: SharedLease,
-    place: ReturnType<Conversation['toClient']['reserve']>,
+    place: Place,
     end: number,
     result: KernelResult | null,
   ): void {

@@ -15,6 +15,8 @@ export interface Turn {
   readonly relies: () => boolean;
   /** It opens a cursor, which is read by other statements. */
   readonly declares: boolean;
+  /** How many runs are under way: a statement may be sent again before it has ended. */
+  runs: number;
 }
 
 /** Names that one transaction may change before it counts as changing all. */
@@ -29,21 +31,28 @@ function united(a: Footprint, b: Footprint): Footprint {
 export const turnWaitMs = 5000;
 
 export class SchemaTurns {
-  /** With how many runs are in each: a statement may be sent again before it has ended. */
-  readonly #turns = new Map<Turn, number>();
+  /** Those under way, and some that are over: see {@link endTurn}. */
+  readonly #turns = new Set<Turn>();
   readonly #changes = new Map<object, Footprint>();
   readonly #waiting = new Set<() => void>();
 
   beginTurn(turn: Turn): void {
-    this.#turns.set(turn, (this.#turns.get(turn) ?? 0) + 1);
+    if (turn.runs++ === 0) this.#turns.add(turn);
   }
 
+  /** It stays on the list, because most sessions run the same again and again; {@link forget} takes it off. */
   endTurn(turn: Turn): void {
-    const runs = this.#turns.get(turn);
-    if (runs === undefined) return;
-    if (runs > 1) this.#turns.set(turn, runs - 1);
-    else this.#turns.delete(turn);
-    this.#wake();
+    turn.runs--;
+    if (this.#waiting.size > 0) this.#wake();
+  }
+
+  /** How many are on the list. */
+  get length(): number {
+    return this.#turns.size;
+  }
+
+  forget(turn: Turn): void {
+    if (turn.runs === 0) this.#turns.delete(turn);
   }
 
   /** Until the transaction has ended; {@link endChanges} says so. */
@@ -53,7 +62,7 @@ export class SchemaTurns {
   }
 
   endChanges(owner: object): void {
-    if (this.#changes.delete(owner)) this.#wake();
+    if (this.#changes.size > 0 && this.#changes.delete(owner)) this.#wake();
   }
 
   /** Whether another session is changing what the statement hangs on. */
@@ -67,8 +76,9 @@ export class SchemaTurns {
 
   /** Whether a statement of another session that is under way hangs on what is to be changed. */
   isUsed(owner: object, change: Footprint): boolean {
-    for (const { owner: other, footprints, relies } of this.#turns.keys()) {
-      if (other !== owner && footprints.some((footprint) => meets(change, footprint)) && relies()) return true;
+    for (const { owner: other, runs, footprints, relies } of this.#turns) {
+      if (other === owner || runs === 0) continue;
+      if (footprints.some((footprint) => meets(change, footprint)) && relies()) return true;
     }
     return false;
   }
@@ -80,6 +90,6 @@ export class SchemaTurns {
   }
 
   #wake(): void {
-    if (this.#waiting.size > 0) for (const wake of this.#waiting) wake();
+    for (const wake of this.#waiting) wake();
   }
 }

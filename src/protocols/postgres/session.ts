@@ -82,6 +82,7 @@ export class PostgresSession implements Session {
     return (
       conversation === null ||
       conversation.analysing ||
+      conversation.turns.waiting ||
       conversation.expected.length > 0 ||
       !conversation.toTarget.empty
     );

@@ -27,14 +27,17 @@ export class SessionTurns {
   readonly #owner = {};
   readonly #asked = new WeakMap<Footprints, TurnAsked | null>();
   /** Cursors that were declared, until the transaction ends. */
-  readonly #cursors: Turn[] = [];
+  readonly #cursors = new Set<Turn>();
+  /** The one that ended last. It is kept on the list of all sessions, so that running it again changes nothing there. */
+  #last: Turn | null = null;
+  #gone = false;
   /** Ends the wait of the message that is held; null: none waits for its turn. */
   #stop: (() => void) | null = null;
   #late = false;
   /** The session has ended, and the target may still be at what was sent. */
   #left = false;
 
-  constructor(turns: SchemaTurns, services: Services) {
+  constructor(turns: SchemaTurns, services: Pick<Services, 'every'>) {
     this.#turns = turns;
     this.#every = (ms, task) => services.every(ms, task);
   }
@@ -59,7 +62,7 @@ export class SessionTurns {
     if (used.length === 0 && changed === null) return null;
     const relies = (): boolean => running.some((statement) => reliesOnNames(conversation, statement));
     const declares = running.some(({ session }) => session.kind === 'declare');
-    return { owner: this.#owner, footprints: used, changed, relies, declares };
+    return { owner: this.#owner, footprints: used, changed, relies, declares, runs: 0 };
   }
 
   /** null: it may be sent. `wait`: `release` is called when it may be asked again. */
@@ -111,13 +114,29 @@ export class SessionTurns {
     if (turn === null) return;
     run.turn = null;
     // What a cursor calls is called when it is read.
-    if (turn.declares || this.#left) this.#cursors.push(turn);
-    else this.#turns.endTurn(turn);
+    // One of its runs is enough to keep it on the list.
+    const keeps = (turn.declares || this.#left) && !this.#cursors.has(turn);
+    if (keeps) this.#cursors.add(turn);
+    else this.#end(turn);
+  }
+
+  #end(turn: Turn): void {
+    this.#turns.endTurn(turn);
+    if (this.#gone) this.#turns.forget(turn);
+    if (this.#gone || turn === this.#last) return;
+    this.#forgetLast();
+    this.#last = turn;
+  }
+
+  #forgetLast(): void {
+    if (this.#last !== null) this.#turns.forget(this.#last);
+    this.#last = null;
   }
 
   /** The transaction has ended, and nothing is owed. */
   settle(): void {
-    for (const turn of this.#cursors.splice(0)) this.#turns.endTurn(turn);
+    for (const turn of this.#cursors) this.#end(turn);
+    this.#cursors.clear();
     this.#turns.endChanges(this.#owner);
   }
 
@@ -125,11 +144,17 @@ export class SessionTurns {
   leave(owed: boolean): void {
     this.stopWaiting();
     this.#left = owed;
-    if (!owed) return this.settle();
+    if (!owed) return this.#leaveNow();
     const stop = this.#every(turnWaitMs, () => {
       stop();
-      this.settle();
+      this.#leaveNow();
     });
+  }
+
+  #leaveNow(): void {
+    this.settle();
+    this.#forgetLast();
+    this.#gone = true;
   }
 }
 

@@ -206,7 +206,7 @@ export class TargetHalf implements WireReader {
   }
 
   #planFor(type: number): MaskPlan | null | 'wait' | undefined {
-    const plan = this.#messages.rowPlan(type);
+    const plan = this.#messages.rows.planFor(type);
     if (plan === undefined) this.#conversation.fail(unexpectedRow);
     return plan;
   }
@@ -221,11 +221,11 @@ export class TargetHalf implements WireReader {
     this.#rows.mask(run, plan, this.#buffer, start, end);
   }
 
-  /** Holds everything back until {@link TargetMessages} says that it may go on. */
+  /** Holds everything back until the {@link RowPlanner} says that it may go on. */
   #wait(): void {
     this.#waiting = true;
     this.#conversation.targetWire.pause();
-    this.#messages.whenReady(() => {
+    this.#messages.rows.whenReady(() => {
       this.#waiting = false;
       if (this.#conversation.ended) return;
       this.#advance();

@@ -3,19 +3,18 @@
  * may read of it. Bytes are framed and moved in targetHalf.ts.
  */
 import type { Frame } from '../../bytes/frames.ts';
-import type { Fault } from '../../errors.ts';
-import type { MaskPlan } from '../../masking/plan.ts';
 import type { Conversation } from './conversation.ts';
 import { applyEffects } from './effects.ts';
-import type { Expected, ExpectedKind } from './expected.ts';
+import type { ExpectedKind } from './expected.ts';
 import { takeOwnRow } from './textRows.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import { refusedSqlstate } from './refusals.ts';
 import { isIndirect } from './prepared.ts';
 import type { Shape } from './prepared.ts';
+import { returnsRows, RowPlanner } from './rowPlanner.ts';
 import { rowSourceOf } from './rowSource.ts';
 import type { StatementRun } from './statementRun.ts';
-import { Backend, clientFault, targetFault, TransactionStatus, WireFault } from './wire.ts';
+import { Backend, targetFault, TransactionStatus, WireFault } from './wire.ts';
 import { commandRows, readCopyResponse, readDiagnostic, readReadyForQuery, readRowDescription } from './wireBackend.ts';
 import { answeredBy, relayNotice, relayNotification, relayParameterStatus } from './targetNotices.ts';
 import type { Relayed } from './targetNotices.ts';
@@ -28,9 +27,8 @@ const noShape: Shape = [];
 export class TargetMessages {
   readonly #conversation: Conversation;
   readonly #own: OwnQueries;
-  /** What the current wait is for. */
-  #until: Promise<Fault | null> | null = null;
-  #copyOut = false;
+  /** What is done to the rows that come now. */
+  readonly rows: RowPlanner;
   /** Told after each ReadyForQuery. */
   onReady: () => void = () => {};
   /** Told after each read from the target, when fewer answers may be owed. */
@@ -41,6 +39,7 @@ export class TargetMessages {
   constructor(conversation: Conversation, own: OwnQueries) {
     this.#conversation = conversation;
     this.#own = own;
+    this.rows = new RowPlanner(conversation);
   }
 
   /** The run whose rows come now. */
@@ -54,32 +53,6 @@ export class TargetMessages {
     return front !== null && front.own && front.kind === 'query';
   }
 
-  /** Plan for rows of this message type; null: they pass or are the gate's own; undefined: nobody asked for them. */
-  rowPlan(type: number): MaskPlan | null | 'wait' | undefined {
-    const front = this.#conversation.expected.front;
-    if (front === null || (front.kind !== 'query' && front.kind !== 'execute')) return undefined;
-    if ((type === Backend.CopyData) !== this.#copyOut) return undefined;
-    if (front.own) return null;
-    const { run } = front;
-    if (run === null) return undefined;
-    if (!this.#verified(front)) {
-      this.#misnamed();
-      return undefined;
-    }
-    if (run.planned && run.planVersion === this.#conversation.masks.version) return run.plan;
-    const { masks } = this.#conversation;
-    if (!masks.active) run.usePlan(null, masks.version);
-    else {
-      // A result that goes on under a newer policy or catalog is planned anew from the shape that it came with.
-      if (front.portal === null && run.shape === null) return undefined;
-      const shape = front.portal === null ? (run.shape ?? []) : masks.shapeOf(front.portal, run);
-      const planned = this.#plan(front, run, shape);
-      if (planned === 'wait') return 'wait';
-      run.usePlan(planned, masks.version);
-    }
-    return run.plan;
-  }
-
   tookRows(bytes: number): void {
     const run = this.run;
     if (run !== null) run.entry.bytes += bytes;
@@ -90,16 +63,6 @@ export class TargetMessages {
     if (takeOwnRow(bytes, start, end, (values) => this.#own.onRow(values))) return true;
     this.#conversation.fail(targetFault('malformed row'));
     return false;
-  }
-
-  /** Calls back when what {@link onMessage} or {@link rowPlan} waits for has come; a fault ends the session instead. */
-  whenReady(goOn: () => void): void {
-    const until = this.#until ?? Promise.resolve(null);
-    this.#until = null;
-    this.#conversation.follow(until, (fault) => {
-      if (fault !== null) this.#conversation.fail(fault);
-      goOn();
-    });
   }
 
   onTargetClosed(): void {
@@ -149,7 +112,7 @@ export class TargetMessages {
       case Backend.CopyOutResponse:
         return this.#copyOutResponse(bytes, body, end);
       case Backend.CopyDone:
-        return this.#copyOut ? 'pass' : this.#violation('CopyDone without COPY');
+        return this.rows.copyOut ? 'pass' : this.#violation('CopyDone without COPY');
       case Backend.ParameterStatus:
         return this.#relayed(relayParameterStatus(this.#conversation, bytes, body, end));
       case Backend.NotificationResponse:
@@ -170,7 +133,7 @@ export class TargetMessages {
     const { expected } = this.#conversation;
     const front = expected.front;
     if (front === null || front.kind !== kind) return this.#violation(`an answer to ${kind} that nobody asked for`);
-    expected.shift();
+    expected.settle();
     return front.own ? 'swallow' : 'pass';
   }
 
@@ -188,21 +151,8 @@ export class TargetMessages {
     return this.#settle('bind');
   }
 
-  /** Once for each Execute, before any of its rows: the target runs the portal that the gate thinks it runs. */
-  #verified(front: Expected): boolean {
-    const { portal } = front;
-    if (front.verified || portal === null) return true;
-    front.verified = true;
-    const { heldPortals, masks } = this.#conversation;
-    if (heldPortals.get(portal.name) !== portal) return false;
-    if (!masks.active || !isIndirect(portal.prepared.statement) || portal.lineage !== null) return true;
-    return rowSourceOf(this.#conversation, portal.prepared.statement, portal).statement === portal.source;
-  }
-
   #misnamed(): Fate {
-    this.#conversation.fail(
-      clientFault('a name means another statement to the target than the messages before it said'),
-    );
+    this.rows.misnamed();
     return 'swallow';
   }
 
@@ -226,7 +176,7 @@ export class TargetMessages {
       }
       const shape = readRowDescription(bytes, body, end);
       if (shape instanceof WireFault) return this.#violation(shape.detail);
-      const planned = this.#plan(front, run, shape);
+      const planned = this.rows.plan(front, run, shape);
       if (planned === 'wait') return 'wait';
       run.shape = shape;
       run.usePlan(planned, conversation.masks.version);
@@ -268,17 +218,8 @@ export class TargetMessages {
         portal.source = rowSourceOf(conversation, portal.prepared.statement, portal).statement;
       }
     } else return this.#violation('a description that nobody asked for');
-    expected.shift();
+    expected.settle();
     return front.own ? 'swallow' : 'pass';
-  }
-
-  #plan(front: Expected, run: StatementRun, shape: Shape): MaskPlan | null | 'wait' {
-    const { masks } = this.#conversation;
-    const source = rowSourceOf(this.#conversation, run.current, front.portal);
-    const planned = masks.plan(run, source, shape, front.portal);
-    if (planned !== 'refresh') return planned;
-    this.#until = masks.refresh();
-    return 'wait';
   }
 
   #commandComplete(bytes: Uint8Array, body: number, end: number): Fate {
@@ -291,10 +232,10 @@ export class TargetMessages {
   #statementEnded(how: string): Fate {
     const conversation = this.#conversation;
     const front = conversation.expected.front;
-    if (front === null || (front.kind !== 'query' && front.kind !== 'execute')) {
+    if (front === null || !returnsRows(front)) {
       return this.#violation('the end of a statement that nobody asked for');
     }
-    this.#copyOut = false;
+    this.rows.copyOut = false;
     conversation.copyIn = false;
     if (front.own) return 'swallow';
     const { run } = front;
@@ -307,7 +248,7 @@ export class TargetMessages {
         run.shape = null;
       } else conversation.finish(run, how);
     }
-    if (front.kind === 'execute') conversation.expected.shift();
+    if (front.kind === 'execute') conversation.expected.settle();
     return 'pass';
   }
 
@@ -316,14 +257,15 @@ export class TargetMessages {
     const front = conversation.expected.front;
     const fields = readDiagnostic(bytes, body, end);
     if (fields instanceof WireFault) return this.#violation(fields.detail);
-    this.#copyOut = false;
+    this.rows.copyOut = false;
     conversation.copyIn = false;
     const sqlstate = fields.find((field) => field.type === 'C')?.value ?? 'XX000';
     // Anything but the syntax error that was provoked (a shutdown, a timeout) is the target's own to say.
     const refusal = sqlstate === refusedSqlstate ? (front?.refusal ?? null) : null;
     const own = front?.own === true && front.kind === 'query';
+    const answered = answeredBy(front);
     conversation.takeBackSettings();
-    if (front?.run) {
+    if (front?.run?.ended === false) {
       front.run.entry.sqlstate = sqlstate;
       conversation.finish(front.run, 'error');
     }
@@ -335,7 +277,7 @@ export class TargetMessages {
     if (refusal !== null) return refusal.response;
     if (own) return this.#own.onError();
     if (!conversation.masks.active) return 'pass';
-    return conversation.masks.scrub(Backend.ErrorResponse, fields, answeredBy(front));
+    return conversation.masks.scrub(Backend.ErrorResponse, fields, answered);
   }
 
   /** What became of a message that can come at any time. */
@@ -351,9 +293,9 @@ export class TargetMessages {
     if (front === null || (front.kind !== 'sync' && front.kind !== 'query')) {
       return this.#violation('ReadyForQuery that nobody asked for');
     }
-    conversation.expected.shift();
+    conversation.expected.settle();
     conversation.transaction = status;
-    this.#copyOut = false;
+    this.rows.copyOut = false;
     if (front.run !== null) conversation.finish(front.run, 'complete');
     if (conversation.expected.length === 0) conversation.copyEndsAhead = 0;
     if (status === TransactionStatus.idle) conversation.endTransaction();
@@ -370,7 +312,8 @@ export class TargetMessages {
   #copyInResponse(): Fate {
     const conversation = this.#conversation;
     const front = conversation.expected.front;
-    if (front === null || front.run === null) return this.#violation('CopyInResponse that nobody asked for');
+    if (front === null || front.run === null || !returnsRows(front))
+      return this.#violation('CopyInResponse that nobody asked for');
     if (conversation.copyEndsAhead > 0) conversation.copyEndsAhead--;
     else conversation.copyIn = true;
     if (front.kind === 'execute') conversation.expected.forgetSyncs();
@@ -381,11 +324,12 @@ export class TargetMessages {
     const conversation = this.#conversation;
     const response = readCopyResponse(bytes, body, end);
     if (response instanceof WireFault) return this.#violation(response.detail);
-    const run = this.run;
+    const { front } = conversation.expected;
+    const run = front !== null && returnsRows(front) ? front.run : null;
     if (run === null) return this.#violation('CopyOutResponse that nobody asked for');
     const planned = conversation.masks.active ? conversation.masks.planCopy(run, response) : null;
     if (planned === 'refresh') {
-      this.#until = conversation.masks.refresh();
+      this.rows.refresh();
       return 'wait';
     }
     if (planned !== null && 'code' in planned) {
@@ -393,7 +337,7 @@ export class TargetMessages {
       return 'swallow';
     }
     run.usePlan(planned, conversation.masks.version);
-    this.#copyOut = true;
+    this.rows.copyOut = true;
     return 'pass';
   }
 }

@@ -180,13 +180,14 @@ export class Verdicts {
   maskWritten(running: readonly AnalyzedStatement[], bytes: Uint8Array, bind: BindMessage | null): ColumnName | null {
     const { masks } = this.#conversation;
     if (!masks.active) return null;
-    const parameters = bind === null ? null : new ParameterTexts(bytes, bind);
+    let parameters: ParameterTexts | null = null;
     for (const statement of running) {
       const found = masks.useOf(statement, masks.certainNow);
       if (found === 'refresh' || found.given.length === 0) continue;
       const literals = found.given.some(({ given }) => given.kind === 'literal');
       // Statements of one shape share their flow, but not their literals; a distant one is alone in its shape.
       const given = literals && statement.distant === null ? masks.givenBy(statement) : found.given;
+      if (bind !== null) parameters ??= new ParameterTexts(bytes, bind);
       const written = given.find((one) => isMask(one, parameters));
       if (written !== undefined) return written.column;
     }
@@ -197,7 +198,7 @@ export class Verdicts {
   answersCome(): boolean {
     const { expected } = this.#conversation;
     const last = expected.length === 0 ? null : expected.at(expected.length - 1);
-    return last !== null && (last.kind === 'sync' || last.kind === 'query');
+    return last !== null && (last.endsWithSync || last.kind === 'query');
   }
 
   /** The statement that a name means: prepared earlier in the same batch, or in the session. */

@@ -176,10 +176,13 @@ function isOneString(bytes: Uint8Array, start: number, end: number): boolean {
 
 const noFormats = new Int8Array(0);
 
-/** Result formats of a Bind that was read before: none (all text), one for all, or one per column. */
+/** Result formats of a Bind that was read before: none (all text, however that was said), one for all, or one per column. */
 export function resultFormats(bytes: Uint8Array, bind: BindMessage): Int8Array {
-  if (bind.resultFormatCount === 0) return noFormats;
-  const formats = new Int8Array(bind.resultFormatCount);
-  for (let index = 0; index < formats.length; index++) formats[index] = u16(bytes, bind.resultFormatsAt + 2 * index);
+  const { resultFormatCount: count, resultFormatsAt: at } = bind;
+  let index = 0;
+  while (index < count && u16(bytes, at + 2 * index) === 0) index++;
+  if (index === count) return noFormats;
+  const formats = new Int8Array(count);
+  for (; index < count; index++) formats[index] = u16(bytes, at + 2 * index);
   return formats;
 }

@@ -51,6 +51,11 @@ export function close(kind: 'statement' | 'portal', name: ByteString): Uint8Arra
   return new MessageWriter().begin(Frontend.Close).byte(kindBytes[kind]).string(name).end().take();
 }
 
+/** Execute for all rows. */
+export function execute(name: ByteString): Uint8Array {
+  return new MessageWriter().begin(Frontend.Execute).string(name).int32(0).end().take();
+}
+
 export function sync(): Uint8Array {
   return new MessageWriter().begin(Frontend.Sync).end().take();
 }

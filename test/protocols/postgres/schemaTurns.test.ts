@@ -10,6 +10,8 @@ import {
 } from '../../../src/protocols/postgres/footprints.ts';
 import { loadParser } from '../../../src/protocols/postgres/parse.ts';
 import { SchemaTurns } from '../../../src/protocols/postgres/schemaTurns.ts';
+import { SessionTurns, type TurnAsked } from '../../../src/protocols/postgres/sessionTurns.ts';
+import { StatementRun } from '../../../src/protocols/postgres/statementRun.ts';
 import { shopCatalog } from './catalogFixture.ts';
 
 before(loadParser);
@@ -76,12 +78,13 @@ test('what names nothing that users have made hangs on no change', () => {
     assert.equal(useOf(sql), null, sql);
 });
 
+const entry = { rows: 0, bytes: 0, masked: 0, sqlstate: null };
 const onView: Footprint = { names: new Set(['v']), all: false };
 
 test('a change waits for statements of others, and they for the end of its transaction', () => {
   const turns = new SchemaTurns();
   const [alice, bob] = [{}, {}];
-  const turn = { owner: alice, footprints: [onView], relies: () => true, declares: false };
+  const turn = { owner: alice, footprints: [onView], relies: () => true, declares: false, runs: 0 };
   let woken = 0;
   const stop = turns.wait(() => woken++);
   turns.beginTurn(turn);
@@ -106,6 +109,42 @@ test('a change waits for statements of others, and they for the end of its trans
 
 test('what is the same whatever names mean keeps nobody waiting', () => {
   const turns = new SchemaTurns();
-  turns.beginTurn({ owner: {}, footprints: [onView], relies: () => false, declares: false });
+  turns.beginTurn({ owner: {}, footprints: [onView], relies: () => false, declares: false, runs: 0 });
   assert.equal(turns.isUsed({}, onView), false);
+});
+
+/** A run as a session counts it, of a statement that hangs on the view. */
+function asked(owner: object): TurnAsked {
+  return { owner, footprints: [onView], changed: null, relies: () => true, declares: false, runs: 0 };
+}
+
+test('a statement that is run again and again is used while it runs, and not in between', () => {
+  const turns = new SchemaTurns();
+  const session = new SessionTurns(turns, { every: () => () => {} });
+  const [first, second] = [new StatementRun([], entry), new StatementRun([], entry)];
+  const statement = asked(session);
+  for (let round = 0; round < 3; round++) {
+    session.begin(first, statement);
+    session.begin(second, statement);
+    assert.equal(turns.isUsed({}, onView), true);
+    session.end(first);
+    assert.equal(turns.isUsed({}, onView), true);
+    session.end(second);
+    assert.equal(turns.isUsed({}, onView), false);
+  }
+});
+
+test('of the statements that a session has run, one stays on the list, and none when it has left', () => {
+  const turns = new SchemaTurns();
+  const session = new SessionTurns(turns, { every: () => () => {} });
+  const runs = Array.from({ length: 5 }, () => new StatementRun([], entry));
+  for (const run of runs.slice(1)) {
+    session.begin(run, asked(session));
+    session.end(run);
+    assert.equal(turns.length, 1);
+  }
+  session.begin(runs[0], asked(session));
+  session.leave(false);
+  session.end(runs[0]);
+  assert.equal(turns.length, 0);
 });
