@@ -12,6 +12,8 @@ import type { OnDurable } from './sink.ts';
 const bufferBytesFirst = 64 * 1024;
 /** A larger buffer is given back once it is empty: bursts are rare, memory is not. */
 const bufferBytesKept = 1024 * 1024;
+/** Up to here a loop beats the call of `set`. */
+const loopBytesMax = 24;
 
 export class Batch {
   buffer: Buffer = Buffer.allocUnsafeSlow(bufferBytesFirst);
@@ -60,8 +62,10 @@ export class Batch {
   }
 
   bytes(bytes: Buffer): void {
-    this.buffer.set(bytes, this.length);
-    this.length += bytes.length;
+    const { buffer, length } = this;
+    if (bytes.length > loopBytesMax) buffer.set(bytes, length);
+    else for (let at = 0; at < bytes.length; at++) buffer[length + at] = bytes[at];
+    this.length = length + bytes.length;
   }
 
   /** `onDurable` waits for the record [start, length). */

@@ -113,8 +113,7 @@ export class SessionTurns {
     const { turn } = run;
     if (turn === null) return;
     run.turn = null;
-    // What a cursor calls is called when it is read.
-    // One of its runs is enough to keep it on the list.
+    // What a cursor calls is called when it is read; one of its runs is enough to keep it on the list.
     const keeps = (turn.declares || this.#left) && !this.#cursors.has(turn);
     if (keeps) this.#cursors.add(turn);
     else this.#end(turn);
@@ -135,8 +134,10 @@ export class SessionTurns {
 
   /** The transaction has ended, and nothing is owed. */
   settle(): void {
-    for (const turn of this.#cursors) this.#end(turn);
-    this.#cursors.clear();
+    if (this.#cursors.size > 0) {
+      for (const turn of this.#cursors) this.#end(turn);
+      this.#cursors.clear();
+    }
     this.#turns.endChanges(this.#owner);
   }
 
