@@ -312,7 +312,7 @@ async function openControlPort(
       port: control.port,
       notReady: () => notReady(state, audit),
       metrics: () => metrics.render(),
-      onError: (cause) => log.error({ err: cause }, 'the control port failed'),
+      onError: (cause) => log.error({ bug: reportBug(cause) }, 'the control port failed by a bug'),
     });
   } catch (cause) {
     throw listenFailure(config.file, 'listen.control', control, cause);
