@@ -100,8 +100,21 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
   });
   const timers = new Timers((error) => log.error({ bug: reportBug(error) }, 'a timer failed by a bug'));
   opening.defer(() => timers.close());
-  const parts = { config, log, metrics, audit, masker, lanes, hashKey, identities, targets, state, timers, unmatched };
-  const services = composeServices(parts);
+  const services = composeServices({
+    protocol,
+    config,
+    log,
+    metrics,
+    audit,
+    masker,
+    lanes,
+    hashKey,
+    identities,
+    targets,
+    state,
+    timers,
+    unmatched,
+  });
   connectMetrics({ metrics, slab, lanes, audit, protocol, version: policies.set.version });
   // Before any client is served: what else can fail has not failed then.
   const control = await openControlPort(config, state, audit, metrics, log);
