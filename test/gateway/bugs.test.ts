@@ -148,6 +148,7 @@ for (const entry of entries) {
     const endings = new Endings(context);
     const { listener, port, log, counters } = await stage(endings, entry === 'accept');
     const broken = await openSocket({ host: '127.0.0.1', port });
+    // How it ends, with a farewell or a reset, hangs on where the session threw.
     broken.on('error', () => {});
     broken.resume();
     const closed = new Promise<void>((resolve) => broken.once('close', () => resolve()));

@@ -61,6 +61,7 @@ export async function openFakeServer(
     socket.on('drain', () => socket.resume());
     connections.push({ socket, target });
     socket.on('data', (bytes) => target.receive(bytes));
+    // A gate that ends a session may reset the connection to its target.
     socket.on('error', () => {});
     onConnection(socket);
   });
@@ -217,6 +218,7 @@ export async function logIn(gate: { readonly port: number }, user = 'alice', dat
 
 export async function dialGate(gate: { readonly port: number }): Promise<net.Socket> {
   const socket = await openSocket({ host: '127.0.0.1', port: gate.port });
+  // A gate that turns a client away may reset it.
   socket.on('error', () => {});
   return socket;
 }
