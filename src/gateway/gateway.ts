@@ -54,6 +54,7 @@ export interface GatewayDeps {
   readonly log: Log;
 }
 
+/** Resolves when clients are accepted. Rejects with a {@link StartFailure} for what the operator can mend; nothing is left open then. */
 export async function openGateway(config: Config, deps: GatewayDeps): Promise<Gateway> {
   const { log } = deps;
   // Whatever fails below closes what was opened above it, in the reverse order, as stopping does.

@@ -12,7 +12,7 @@ import type { AppliesTo, Match, MatchKey, Rule } from './types.ts';
 export const patternParts = { objects: 2, columns: 3, functions: 2, probes: 3, copies: 3 } as const;
 
 /** Keys of which a rule on the use of masked columns has exactly one. */
-export const useKeys = ['probes', 'copies', 'unreadable'] as const;
+const useKeys = ['probes', 'copies', 'unreadable'] as const;
 
 export type UseKey = (typeof useKeys)[number];
 
@@ -129,6 +129,7 @@ function compilePattern(pattern: string): RE2 | string {
   }
 }
 
+/** The rule as data, of a form that was checked; what was left out is null or its default. */
 export function toRule(policyName: string, raw: RawRule, at: Position): Rule {
   return {
     id: `${policyName}/${raw.id}`,

@@ -92,7 +92,7 @@ export interface GateOptions {
   readonly connections?: readonly string[];
 }
 
-export const allowAll = 'name: all\ndefault: allow\n';
+const allowAll = 'name: all\ndefault: allow\n';
 export const password = 'correct horse';
 const environment = { USER_PASSWORD: password };
 
@@ -163,7 +163,7 @@ export async function openGate(context: Afterwards, options: GateOptions): Promi
   };
 }
 
-export async function readMetric(controlPort: number, name: string): Promise<number> {
+async function readMetric(controlPort: number, name: string): Promise<number> {
   const lines = (await readMetrics(controlPort))
     .split('\n')
     .filter((line) => /^[a-z_]+/.exec(line)?.[0] === `blastgate_${name}`);
@@ -171,7 +171,7 @@ export async function readMetric(controlPort: number, name: string): Promise<num
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
-export async function readMetrics(controlPort: number): Promise<string> {
+async function readMetrics(controlPort: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${controlPort}/metrics`, { headers: { connection: 'close' } });
   return await response.text();
 }

@@ -338,7 +338,7 @@ function foldCall({ funcname, args }: AstRecord, state: FoldState): Truth | null
 const operatorOf: { readonly [name: string]: string } = { eq: '=', ge: '>=', le: '<=', ne: '<>', gt: '>', lt: '<' };
 
 /** What an expression hangs on: any column, table or cursor makes it vary; else a parameter; else nothing. */
-export function dependsOn(node: unknown): Fold {
+function dependsOn(node: unknown): Fold {
   let parameter = false;
   const open: unknown[] = [node];
   while (open.length > 0) {
