@@ -50,10 +50,12 @@ export function parseBudgets(text: string): readonly Budget[] {
   });
 }
 
+/** Throws where the file cannot be read, and as {@link parseBudgets}. */
 export async function readBudgets(path: string): Promise<readonly Budget[]> {
   return parseBudgets(await readFile(path, 'utf8'));
 }
 
+/** One verdict a budget, in their order. */
 export function judge(budgets: readonly Budget[], metrics: Metrics): readonly Verdict[] {
   return budgets.map((budget) => {
     const value = metrics[budget.metric] ?? null;

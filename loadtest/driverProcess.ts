@@ -15,6 +15,7 @@ export interface Driver {
 /** The slowest task, 10 GB, comes in pieces; what takes longer than this has hung. */
 const taskWaitMs = 45_000;
 
+/** The process starts with the first task, and anew with the one after a failure. */
 export function startDriver(): Driver {
   let child: ChildProcess | null = null;
   const end = async (): Promise<void> => {

@@ -10,8 +10,8 @@ import { startServer } from './server.ts';
 import type { Server } from './server.ts';
 
 /** Connections of the gate: masks by column, and the same with every detector on. */
-export const maskedConnection = 'load';
-export const detectConnection = 'load_detect';
+const maskedConnection = 'load';
+const detectConnection = 'load_detect';
 
 export interface LoadGate extends Server {
   readonly masked: Endpoint;
@@ -26,6 +26,7 @@ export interface LoadGateOptions {
 
 const root = join(import.meta.dirname, '..');
 
+/** A gate on a free port of this machine, in a directory of its own that goes with it. Throws where it does not get ready. */
 export async function startLoadGate({ target, env }: LoadGateOptions): Promise<LoadGate> {
   const directory = await mkdtemp(join(tmpdir(), 'blastgate-loadtest-gate-'));
   const port = await freePort();

@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, platform, release } from 'node:os';
 import { dirname, join } from 'node:path';
+import { startEnvironment } from '../src/demo/gateCommand.ts';
 import { judge, readBudgets, sentence } from './budgets.ts';
 import type { Verdict } from './budgets.ts';
 import { Cleanup } from './cleanup.ts';
@@ -40,7 +41,7 @@ async function loadtest(options: Options, cleanup: Cleanup): Promise<number> {
     );
     return publish(options, { ...nothing, latency }, verdicts, faults, []);
   }
-  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...compileCache() };
+  const env = startEnvironment(process.env);
   const { results, faults, missing } = await runSuite({ quick: options.quick, only: options.only, env, cleanup, say });
   return publish(options, results, judge(budgets, metricsOf(results)), faults, missing);
 }
@@ -101,11 +102,6 @@ function curvesOf(latency: readonly Measured[]): { name: string; latencies: NonN
 async function write(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, text);
-}
-
-function compileCache(): Record<string, string> {
-  const directory = process.env['NODE_COMPILE_CACHE'];
-  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 }
 
 async function main(): Promise<void> {

@@ -71,6 +71,7 @@ async function measureOnce(route: Route, round: number, run: (route: Route) => P
   return { route: route.name, round, seconds, bytes, rows, cpuSeconds: cpu, latencies };
 }
 
+/** null: of nothing. */
 export function median(values: readonly number[]): number | null {
   if (values.length === 0) return null;
   const sorted = values.toSorted((a, b) => a - b);
@@ -93,6 +94,7 @@ export function ratio(above: number | null, below: number | null): number | null
   return above === null || below === null || below === 0 ? null : above / below;
 }
 
+/** null where one side was not measured. */
 export function difference(above: number | null, below: number | null): number | null {
   return above === null || below === null ? null : above - below;
 }

@@ -42,6 +42,7 @@ function targetBytes(measured: readonly Measured[]): number | null {
   return medianOf(measured, 'direct', ({ bytes }) => bytes);
 }
 
+/** What budgets are about; null: not measured. */
 export function metricsOf({ startsMs, idle, oltp, latency, bulk, value }: Results): Metrics {
   const tps = (route: RouteName): number | null => (oltp === null ? null : transactionsPerSecond(oltp, route));
   const speed = (route: RouteName): number | null => (bulk === null ? null : megabytesPerSecond(bulk.measured, route));

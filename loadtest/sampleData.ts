@@ -13,6 +13,7 @@ export const valueBytes = 25 * 20_000_000;
 
 const connectionsMax = 1200;
 
+/** A PostgreSQL for a thousand clients, as every path has it behind itself. Without autovacuum and JIT, which would come and go. */
 export async function startTarget(): Promise<PostgresServer> {
   return startPostgres({
     database: 'load',

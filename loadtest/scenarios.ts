@@ -58,6 +58,7 @@ const idleConnections = 1000;
 /** Time for garbage and buffers of what went before to be given back. */
 const settleMs = 1500;
 
+/** Point queries as fast as the answers come. */
 export function oltp({ driver, effort, routes, pgbench, reporter }: Bench): Promise<readonly Measured[]> {
   const load = { sql: pointSql, keys: effort.rows, clients: pointClients, seconds: effort.oltp.seconds };
   return interleave(routes, { count: effort.oltp.rounds, warmUp: true }, reporter, ({ endpoint }) =>
@@ -67,6 +68,7 @@ export function oltp({ driver, effort, routes, pgbench, reporter }: Bench): Prom
   );
 }
 
+/** Point queries at a fixed rate, whether or not the one before is answered. */
 export function latency({ driver, effort, routes, reporter }: Bench): Promise<readonly Measured[]> {
   const { rounds, seconds } = effort.latency;
   const load = { sql: pointSql, keys: effort.rows, clients: pointClients, seconds, ratePerSecond };
@@ -80,6 +82,7 @@ export interface BulkResult {
   readonly gatePeakMb: number;
 }
 
+/** A large result, read to its end. A route that loses rows has failed. */
 export async function bulk(bench: Bench): Promise<BulkResult> {
   const { driver, effort, routes, detectRoute, gate, reporter } = bench;
   resetPeak(gate.pid);
@@ -102,6 +105,7 @@ export interface IdleResult {
   readonly others: Readonly<Record<string, number>>;
 }
 
+/** Clients that have logged in and do nothing. */
 export async function idle({ driver, routes, gate, reporter }: Bench): Promise<IdleResult> {
   await sleep(settleMs);
   const beforeMb = memoryOf(gate.pid).rssMb;
@@ -125,6 +129,7 @@ export interface ValueResult {
   readonly gatePeakMb: number;
 }
 
+/** A single value of 500 MB, which no buffer holds. A route that loses bytes has failed. */
 export async function value({ driver, routes, detectRoute, gate, reporter }: Bench): Promise<ValueResult> {
   resetPeak(gate.pid);
   const measured = await interleave(
@@ -151,6 +156,7 @@ export interface TenGbResult {
 
 const tenGb = 10e9;
 
+/** 10 GB of masked rows through one gate, to see whether its memory grows. */
 export async function tenGigabytes({ driver, gate, reporter }: Bench): Promise<TenGbResult> {
   const rssMb: number[] = [];
   let [bytes, seconds] = [0, 0];

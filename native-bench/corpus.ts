@@ -9,17 +9,10 @@ import { StatementFlows } from '../src/protocols/postgres/statementFlows.ts';
 import { strongerMask } from '../src/policy/strength.ts';
 import { type CorpusStep, readCorpus } from '../test/bypass/corpusFile.ts';
 import { publicPath, shopCatalog } from '../test/protocols/postgres/catalogFixture.ts';
+import { ssnRules } from './sampleRules.ts';
 import type { Task } from './task.ts';
 
 export const name = 'corpus';
-
-const rules = {
-  columns: [{ rule: 'p/ssn', schema: '*', table: 'customers', column: 'ssn', mask: { kind: 'redact' } }],
-  values: [],
-  customDetectors: [],
-  safeFunctions: [],
-  sealed: true,
-} as const;
 
 /** Longer ones are analysed in a thread, and so are no matter of the main one. */
 const inlineBytesMax = 16_384;
@@ -27,7 +20,7 @@ const inlineBytesMax = 16_384;
 export async function tasks(): Promise<Task[]> {
   await loadParser();
   const texts = await corpusTexts();
-  const index = columnMasks(shopCatalog(), rules, strongerMask);
+  const index = columnMasks(shopCatalog(), ssnRules, strongerMask);
   const analyse = (cache: StatementCache, flows: StatementFlows, text: Uint8Array): void => {
     const found = cache.analyze(text, 0, text.length);
     if ('fault' in found) throw new Error(found.fault.detail);

@@ -9,7 +9,8 @@ import { writeI32, writeU16 } from '../src/bytes/bytes.ts';
 import { openLanes } from '../src/lanes/lanes.ts';
 import type { Lanes } from '../src/lanes/lanes.ts';
 import { createKernel } from '../src/masking/kernel.ts';
-import type { ColumnPlan, Kernel, MaskPlan } from '../src/masking/plan.ts';
+import type { Kernel } from '../src/masking/plan.ts';
+import { masked, pass, planOf } from './sampleRows.ts';
 import type { Task } from './task.ts';
 
 export const name = 'hop';
@@ -19,17 +20,7 @@ const laneCount = 2;
 /** Ranges kept in flight where a task stands for throughput, enough to keep all lanes busy. */
 const window = 16;
 
-const column: ColumnPlan = { action: 'pass', mask: { kind: 'redact' }, type: 'text', format: 0 };
-const plan: MaskPlan = {
-  id: 1,
-  rowFormat: 'data_row',
-  copy: null,
-  encoding: 'utf8',
-  columns: [column, column, { ...column, action: 'mask', mask: { kind: 'stars' } }, column],
-  detectors: [],
-  customDetectors: [],
-  hashKey: new Uint8Array(32),
-};
+const plan = planOf([pass, pass, masked({ kind: 'stars' }), pass], { kind: 'redact' }, []);
 
 let opened: { readonly lanes: Lanes; readonly pool: Piscina } | null = null;
 

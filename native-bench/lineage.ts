@@ -1,12 +1,13 @@
 /** Lineage of ordinary statements and the mask plan of a result. Both are cached per statement by the gateway. */
 import { buildCatalog, type CatalogRow } from '../src/protocols/postgres/catalogBuild.ts';
-import { type ParseSql, searchPathOf } from '../src/protocols/postgres/catalog.ts';
+import { searchPathOf } from '../src/protocols/postgres/catalog.ts';
 import { lineageOf } from '../src/protocols/postgres/lineage.ts';
 import { flowOf } from '../src/protocols/postgres/lineageFlow.ts';
 import { columnMasks } from '../src/protocols/postgres/maskIndex.ts';
 import { buildMaskPlan, shapeOfLineage } from '../src/protocols/postgres/maskPlan.ts';
-import { loadParser, parseSql } from '../src/protocols/postgres/parse.ts';
+import { loadParser, parseTrees } from '../src/protocols/postgres/parse.ts';
 import { strongerMask } from '../src/policy/strength.ts';
+import { ssnRules } from './sampleRules.ts';
 import type { Task } from './task.ts';
 
 export const name = 'lineage';
@@ -17,11 +18,6 @@ const statements = {
   'CTE, window, CASE':
     'WITH t AS (SELECT *, row_number() OVER (PARTITION BY customer_id ORDER BY id) AS r FROM orders) ' +
     'SELECT c.name, t.note, coalesce(t.total, 0), CASE WHEN t.r > 1 THEN t.note END FROM t JOIN customers c ON c.id = t.customer_id',
-};
-
-const parse: ParseSql = (sql) => {
-  const parsed = parseSql(sql);
-  return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
 };
 
 /** A catalog of `count` tables of 12 text columns, and the two that the statements use. */
@@ -38,7 +34,7 @@ function catalogOf(count: number) {
       types: [['25', 'pg_catalog', 'text', 'b', 'S', '0', '0', '0']],
       builtins: ['upper', 'row_number'].map((builtin): CatalogRow => [builtin, 'f', null, '1']),
     },
-    parse,
+    parseTrees,
   );
   if ('fault' in built) throw new Error(built.fault.detail);
   return built;
@@ -48,17 +44,10 @@ export async function tasks(): Promise<Task[]> {
   await loadParser();
   const catalog = catalogOf(1000);
   const path = searchPathOf('public', 'bench', '');
-  const rules = {
-    columns: [{ rule: 'p/ssn', schema: '*', table: 'customers', column: 'ssn', mask: { kind: 'redact' } }],
-    values: [],
-    customDetectors: [],
-    safeFunctions: [],
-    sealed: true,
-  } as const;
-  const index = columnMasks(catalog, rules, strongerMask);
+  const index = columnMasks(catalog, ssnRules, strongerMask);
   const list: Task[] = [];
   for (const [title, sql] of Object.entries(statements)) {
-    const ast = parse(sql)?.[0];
+    const ast = parseTrees(sql)?.[0];
     list.push({ name: `lineage: ${title}`, fn: () => void lineageOf(ast, catalog, path) });
     list.push({ name: `flow: ${title}`, fn: () => void flowOf(ast, catalog, path) });
     const lineage = lineageOf(ast, catalog, path);
@@ -66,8 +55,8 @@ export async function tasks(): Promise<Task[]> {
       shape: shapeOfLineage(lineage),
       lineage,
       index,
-      values: rules.values,
-      customDetectors: rules.customDetectors,
+      values: ssnRules.values,
+      customDetectors: ssnRules.customDetectors,
       strongerMask,
       encoding: 'utf8',
       rowFormat: 'data_row',
@@ -77,7 +66,7 @@ export async function tasks(): Promise<Task[]> {
     } as const;
     list.push({ name: `mask plan: ${title}`, fn: () => void buildMaskPlan(input) });
   }
-  list.push({ name: 'mask index: 1,002 tables', fn: () => void columnMasks(catalog, rules, strongerMask) });
+  list.push({ name: 'mask index: 1,002 tables', fn: () => void columnMasks(catalog, ssnRules, strongerMask) });
   list.push({ name: 'catalog: 1,002 tables', fn: () => void catalogOf(1000) });
   return list;
 }

@@ -4,7 +4,7 @@ import { detectorNames } from '../src/masking/detectorNames.ts';
 import type { MaskSpec } from '../src/facts.ts';
 
 /** What a slot holds. */
-export const RANGE_BYTES = 256 * 1024;
+const RANGE_BYTES = 256 * 1024;
 export const HEADROOM_BYTES = 32 * 1024;
 
 const words =

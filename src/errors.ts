@@ -285,6 +285,11 @@ export function reportBug(error: unknown): BugReport {
   return { kind: error.name, frames: frames.slice(0, framesMax) };
 }
 
+/** What the system calls the failure of a call (`ENOENT`), which quotes nothing, unlike the message; null: it was no such failure. */
+export function errnoOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}
+
 /** The fault of a peer or of the environment, as a value that names its code. Bugs of ours are plain `Error`s. */
 export interface Fault {
   readonly code: ErrorCode;

@@ -14,7 +14,7 @@ export const FrameState = { complete: 0, incomplete: 1, tooShort: 2, tooLong: 3,
 export type FrameState = (typeof FrameState)[keyof typeof FrameState];
 
 /** Bytes of type and length. */
-export const frameHeaderBytes = 5;
+const frameHeaderBytes = 5;
 
 /** Largest value of the length field by type byte; 0 refuses the type. */
 export type FrameLimits = Uint32Array;

@@ -17,7 +17,7 @@ export interface CatalogSnapshot {
 const format = 'blastgate catalog 1';
 
 /** Longer than the catalog of any database that the gate takes. */
-export const snapshotCharactersMax = 512 << 20;
+const snapshotCharactersMax = 512 << 20;
 
 const rowsSchema = z.array(z.array(z.string().nullable()));
 const snapshotSchema = z.strictObject({

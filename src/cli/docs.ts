@@ -17,6 +17,7 @@ export function references(): readonly { readonly path: string; readonly text: s
   return [...configReference(), ...policyReference(), metricsReference(), auditReference(), errorsReference()];
 }
 
+/** `docs`. Resolves with the exit code. */
 export async function writeReference(args: readonly string[]): Promise<number> {
   const options = readOptions('docs', help, args, { check: { type: 'boolean' } });
   if (typeof options === 'number') return options;

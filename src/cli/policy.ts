@@ -5,6 +5,7 @@ import { analyze } from '../protocols/postgres/facts.ts';
 import { loadParser } from '../protocols/postgres/parse.ts';
 import { catalogOpener, readSetting } from './targetCatalog.ts';
 
+/** `policy`. Resolves with the exit code. */
 export async function policy(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

@@ -20,6 +20,7 @@ const enter = '\r\n\u0004';
 const interrupt = '\u0003';
 const erase = '\b\u007f';
 
+/** `scram`. Resolves with the exit code. */
 export async function scram(args: readonly string[]): Promise<number> {
   // It may be the password, so it is not quoted.
   if (args.some((arg) => !arg.startsWith('-')))

@@ -13,6 +13,7 @@ Runs the gate until SIGTERM or SIGINT, which drain it; a second signal ends it a
 FILE is described in docs/configuration.md; docs/blastgate.example.yaml is one to start from.
 Exit code: 0 ended as told, 1 the configuration, the policies or the system forbid a start, 2 wrong usage.`;
 
+/** `serve`. Resolves with the exit code once the gate has stopped. */
 export async function serve(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

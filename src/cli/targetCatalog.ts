@@ -9,7 +9,7 @@ import { catalogNames } from '../protocols/postgres/catalogNames.ts';
 import { buildCatalog } from '../protocols/postgres/catalogBuild.ts';
 import { analyze } from '../protocols/postgres/facts.ts';
 import { followStatements } from '../protocols/postgres/lineageExplain.ts';
-import { parseSql } from '../protocols/postgres/parse.ts';
+import { parseTrees } from '../protocols/postgres/parse.ts';
 import { readSnapshot, writeSnapshot } from './catalogSnapshot.ts';
 import type { CatalogSnapshot } from './catalogSnapshot.ts';
 
@@ -62,10 +62,7 @@ async function fromTarget(
 
 function targetCatalog(snapshot: CatalogSnapshot, from: string): TargetCatalog | Faults {
   const { connection, rows, labels, role } = snapshot;
-  const catalog = buildCatalog(rows, (sql) => {
-    const parsed = parseSql(sql);
-    return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
-  });
+  const catalog = buildCatalog(rows, parseTrees);
   if ('fault' in catalog) return { faults: [`${from}: ${catalog.fault.code}: ${catalog.fault.detail}`] };
   return {
     from,

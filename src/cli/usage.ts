@@ -26,6 +26,7 @@ export function readOptions(
   }
 }
 
+/** Says it on standard error, and gives the exit code of it. */
 export function wrongUsage(command: string, problem: string): number {
   process.stderr.write(`${command}: ${problem} (${command} --help tells more)\n`);
   return 2;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readOptions } from './usage.ts';
 
+/** `unknown` where package.json is something else than expected. */
 export function version(): string {
   const parsed: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   const known = typeof parsed === 'object' && parsed !== null && 'version' in parsed ? parsed.version : null;

@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import type { FileFault, KeyPath, YamlDocument } from '../yaml/document.ts';
 import { faultAt, pathText } from '../yaml/faults.ts';
 import type { Config } from './config.ts';
+import { defaults } from './schema.ts';
 
 /** Faults of the file as a whole. */
 export function checkDocument(document: YamlDocument): FileFault[] {
@@ -89,8 +90,8 @@ function openListeners(document: YamlDocument): FileFault[] {
 }
 
 function portClash(document: YamlDocument): FileFault[] {
-  const postgres = listener(document, 'postgres', 6432);
-  const control = listener(document, 'control', 6443);
+  const postgres = listener(document, 'postgres', defaults.postgresPort);
+  const control = listener(document, 'control', defaults.controlPort);
   if (postgres === null || control === null || postgres.port === 0 || postgres.port !== control.port) return [];
   const wild = (host: string): boolean => host === '0.0.0.0' || host === '::';
   const same = postgres.host === control.host || wild(postgres.host) || wild(control.host);
@@ -100,7 +101,7 @@ function portClash(document: YamlDocument): FileFault[] {
 
 function listener(document: YamlDocument, name: string, defaultPort: number): { host: string; port: number } | null {
   if (document.valueAt(['listen', name]) === undefined) return null;
-  const host = document.valueAt(['listen', name, 'host']) ?? '127.0.0.1';
+  const host = document.valueAt(['listen', name, 'host']) ?? defaults.host;
   const port = document.valueAt(['listen', name, 'port']) ?? defaultPort;
   return typeof host === 'string' && typeof port === 'number' ? { host, port } : null;
 }
@@ -121,8 +122,8 @@ function targets(document: YamlDocument): FileFault[] {
 }
 
 function slab(document: YamlDocument): FileFault[] {
-  const slot = document.valueAt(['masking', 'slot_bytes']) ?? 262_144;
-  const all = document.valueAt(['masking', 'slab_bytes']) ?? 48 << 20;
+  const slot = document.valueAt(['masking', 'slot_bytes']) ?? defaults.slotBytes;
+  const all = document.valueAt(['masking', 'slab_bytes']) ?? defaults.slabBytes;
   if (typeof slot !== 'number' || typeof all !== 'number' || all >= slot * 4) return [];
   return [faultAt(document, ['masking', 'slab_bytes'], `must hold at least four slots of ${slot} bytes`)];
 }

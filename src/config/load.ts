@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
+import { errnoOf } from '../errors.ts';
 import { readDocument } from '../yaml/document.ts';
 import type { FileFault, KeyPath, YamlDocument, YamlOptions } from '../yaml/document.ts';
 import { faultAt, issueFaults, pathText, wholeFault } from '../yaml/faults.ts';
@@ -47,7 +48,7 @@ export async function loadConfig(path: string, deps: LoadDeps): Promise<ConfigRe
   try {
     text = await files.readFile(path);
   } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const reason = errnoOf(cause) ?? 'unknown error';
     const message = `the configuration cannot be read (${reason}); check the path and its permissions`;
     return { faults: [wholeFault(path, message)] };
   }

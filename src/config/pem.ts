@@ -11,6 +11,7 @@ export function certificateFault(text: string, path: string): string | null {
   return readCertificate(text) === null ? `the certificate in ${path} cannot be read; export it again as PEM` : null;
 }
 
+/** What is wrong with a file of a private key; null: nothing. */
 export function privateKeyFault(text: string, path: string): string | null {
   if (!/^-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/m.test(text))
     return `no private key in ${path}: a PEM file with -----BEGIN PRIVATE KEY----- is needed`;

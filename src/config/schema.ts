@@ -6,6 +6,15 @@ import { z } from 'zod';
 
 const MiB = 1 << 20;
 
+/** Of keys that are compared with each other while the file is only read (checks.ts). */
+export const defaults = {
+  host: '127.0.0.1',
+  postgresPort: 6432,
+  controlPort: 6443,
+  slotBytes: 262_144,
+  slabBytes: 48 * MiB,
+} as const;
+
 /** Names of keys that later versions will know; naming them is clearer than "unknown key". */
 export const laterKeys: ReadonlySet<string> = new Set([
   'listen.mysql',
@@ -95,8 +104,8 @@ const insecure = z
   .describe('Says that serving without TLS on an address that others can reach is intended.');
 
 const postgresListener = z.strictObject({
-  host: host.default('127.0.0.1').describe('Address to listen on.'),
-  port: listenPort.default(6432).describe('Port to listen on; 0 lets the system choose.'),
+  host: host.default(defaults.host).describe('Address to listen on.'),
+  port: listenPort.default(defaults.postgresPort).describe('Port to listen on; 0 lets the system choose.'),
   tls: z
     .strictObject({
       cert: path.describe('Certificate chain, PEM.'),
@@ -109,8 +118,8 @@ const postgresListener = z.strictObject({
 });
 
 const controlListener = z.strictObject({
-  host: host.default('127.0.0.1').describe('Address to listen on.'),
-  port: listenPort.default(6443).describe('Port to listen on; 0 lets the system choose.'),
+  host: host.default(defaults.host).describe('Address to listen on.'),
+  port: listenPort.default(defaults.controlPort).describe('Port to listen on; 0 lets the system choose.'),
   insecure,
 });
 
@@ -194,10 +203,10 @@ const masking = z.strictObject({
     .default('auto')
     .describe('Shorter ranges are masked on the main thread, longer ones by a lane.'),
   slot_bytes: whole(16_384, 16 * MiB)
-    .default(262_144)
+    .default(defaults.slotBytes)
     .describe('Size of a read buffer of the slab.'),
   slab_bytes: whole(MiB, 2_147_483_647)
-    .default(48 * MiB)
+    .default(defaults.slabBytes)
     .describe('All read buffers together; touched only when used.'),
   hash_key: secret.optional().describe('Key of the `hash` mask; default: made once and kept in `data`.'),
   catalog_probe_ms: z

@@ -4,6 +4,7 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { SecretRef } from '../config/config.ts';
+import { errnoOf } from '../errors.ts';
 import type { Fault } from '../errors.ts';
 import { Secret } from './secret.ts';
 import type { SecretSource } from './secret.ts';
@@ -46,7 +47,7 @@ async function readOrMake(path: string, directory: string): Promise<Uint8Array> 
     await writeFile(draft, randomBytes(keyBytes), { mode: 0o600, flag: 'wx', flush: true });
     // Unlike a rename, a link does not replace a key that another gate has made in the meantime.
     await link(draft, path).catch((cause: unknown) => {
-      if (!hasCode(cause, 'EEXIST')) throw cause;
+      if (errnoOf(cause) !== 'EEXIST') throw cause;
     });
   } finally {
     await rm(draft, { force: true });
@@ -58,11 +59,7 @@ async function readIfThere(path: string): Promise<Uint8Array | null> {
   try {
     return await readFile(path);
   } catch (cause) {
-    if (hasCode(cause, 'ENOENT')) return null;
+    if (errnoOf(cause) === 'ENOENT') return null;
     throw cause;
   }
-}
-
-function hasCode(cause: unknown, code: string): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === code;
 }

@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 import type { SecretRef } from '../config/config.ts';
+import { errnoOf } from '../errors.ts';
 import type { Fault } from '../errors.ts';
 import { Secret } from './secret.ts';
 import type { SecretSource } from './secret.ts';
@@ -79,7 +80,7 @@ async function fromFile(path: string): Promise<Secret | Fault> {
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
     return fromBytes(bytes.subarray(0, bytesRead), source);
   } catch (cause) {
-    return unavailable(source, `cannot be read (${errorCode(cause)})`);
+    return unavailable(source, `cannot be read (${errnoOf(cause) ?? 'unknown error'})`);
   }
 }
 
@@ -115,7 +116,9 @@ function fromProgram(ref: ExecRef, env: SecretDeps['env']): Promise<Secret | Fau
 function runFailure(error: Error & { code?: unknown; killed?: boolean }, timeoutMs: number): string {
   if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return `printed more than ${secretBytesMax} bytes`;
   if (error.killed === true) return `did not end within ${timeoutMs} ms`;
-  return typeof error.code === 'number' ? `ended with status ${error.code}` : `cannot be run (${errorCode(error)})`;
+  return typeof error.code === 'number'
+    ? `ended with status ${error.code}`
+    : `cannot be run (${errnoOf(error) ?? 'unknown error'})`;
 }
 
 function fromBytes(bytes: Buffer, source: string): Secret | Fault {
@@ -135,8 +138,4 @@ function fromText(text: string | undefined, source: string): Secret | Fault {
 
 function unavailable(source: string, reason: string): Fault {
   return { code: 'BG_SECRET_UNAVAILABLE', detail: `${source} ${reason}` };
-}
-
-function errorCode(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
 }

@@ -16,3 +16,9 @@ export function gateCommand(root: string, config: string, env: Readonly<Record<s
     env: { NODE_COMPILE_CACHE: join(root, '.node', 'compile-cache'), ...env },
   };
 }
+
+/** What of our own environment the processes that we start shall see: where programs are, and the compile cache if there is one. */
+export function startEnvironment(own: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  const { PATH = '/usr/bin:/bin', NODE_COMPILE_CACHE: cache } = own;
+  return cache === undefined ? { PATH } : { PATH, NODE_COMPILE_CACHE: cache };
+}

@@ -13,6 +13,7 @@ import { startPostgres } from './embeddedPostgres.ts';
 import type { PostgresServer } from './embeddedPostgres.ts';
 import { drainMs, startGate } from './gate.ts';
 import type { DemoGate } from './gate.ts';
+import { startEnvironment } from './gateCommand.ts';
 import { loadSampleShop } from './sampleShop.ts';
 import { openTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
@@ -93,7 +94,7 @@ async function demo(
   step('starting the gate');
   const root = join(import.meta.dirname, '..', '..');
   const controlPort = options.port === 0 ? 0 : 6443;
-  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...compileCache() };
+  const env = startEnvironment(process.env);
   const gate = await startGate({ root, directory, target: server, credential, port: options.port, controlPort, env });
   cleanup.add(() => gate.stop());
   step(`the gate is ready (${Math.round(gate.startMs)} ms after its start)`);
@@ -146,11 +147,6 @@ function printDoors(terminal: Terminal, gate: DemoGate, server: PostgresServer):
   terminal.line(`  configuration:               ${gate.config}`);
   terminal.line(`  audit log and data:          ${gate.data}`);
   terminal.line(`\n  Ctrl-C stops and removes everything.`);
-}
-
-function compileCache(): Record<string, string> {
-  const directory = process.env['NODE_COMPILE_CACHE'];
-  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 }
 
 async function main(): Promise<void> {

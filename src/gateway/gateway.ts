@@ -54,6 +54,7 @@ export interface GatewayDeps {
   readonly log: Log;
 }
 
+/** Resolves when clients are accepted. Rejects with a {@link StartFailure} for what the operator can mend; nothing is left open then. */
 export async function openGateway(config: Config, deps: GatewayDeps): Promise<Gateway> {
   const { log } = deps;
   // Whatever fails below closes what was opened above it, in the reverse order, as stopping does.
@@ -100,8 +101,21 @@ export async function openGateway(config: Config, deps: GatewayDeps): Promise<Ga
   });
   const timers = new Timers((error) => log.error({ bug: reportBug(error) }, 'a timer failed by a bug'));
   opening.defer(() => timers.close());
-  const parts = { config, log, metrics, audit, masker, lanes, hashKey, identities, targets, state, timers, unmatched };
-  const services = composeServices(parts);
+  const services = composeServices({
+    protocol,
+    config,
+    log,
+    metrics,
+    audit,
+    masker,
+    lanes,
+    hashKey,
+    identities,
+    targets,
+    state,
+    timers,
+    unmatched,
+  });
   connectMetrics({ metrics, slab, lanes, audit, protocol, version: policies.set.version });
   // Before any client is served: what else can fail has not failed then.
   const control = await openControlPort(config, state, audit, metrics, log);
@@ -312,7 +326,7 @@ async function openControlPort(
       port: control.port,
       notReady: () => notReady(state, audit),
       metrics: () => metrics.render(),
-      onError: (cause) => log.error({ err: cause }, 'the control port failed'),
+      onError: (cause) => log.error({ bug: reportBug(cause) }, 'the control port failed by a bug'),
     });
   } catch (cause) {
     throw listenFailure(config.file, 'listen.control', control, cause);

@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import { reportBug } from '../errors.ts';
+import { errnoOf, reportBug } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Identity } from '../facts.ts';
 import type { Protocol, Services, Session } from '../protocols/protocol.ts';
@@ -68,7 +68,9 @@ export class Listener {
       this.#server.listen({ host, port, backlog: 4096 }, () => {
         this.#server.off('error', reject);
         // Without a free file descriptor accepting fails; that is logged and passes.
-        this.#server.on('error', (cause) => this.#options.services.log.error({ err: cause }, 'accepting failed'));
+        this.#server.on('error', (cause) => {
+          this.#options.services.log.error({ detail: errnoOf(cause) ?? 'unknown error' }, 'accepting failed');
+        });
         const address = this.#server.address();
         resolve({ host, port: typeof address === 'object' && address !== null ? address.port : port });
       });

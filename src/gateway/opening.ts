@@ -2,6 +2,7 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { errnoOf } from '../errors.ts';
 
 /** Sentences for the operator; nothing was left open. */
 export class StartFailure extends Error {
@@ -31,7 +32,7 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (cause) {
-    const code = codeOf(cause);
+    const code = errnoOf(cause);
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
     if (code !== 'ENOENT' || dirname(path) === path) throw cause;
     await makeDirectory(dirname(path));
@@ -49,7 +50,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 function reasonOf(cause: unknown): string {
-  const code = codeOf(cause);
+  const code = errnoOf(cause);
   return code === null ? 'unknown error' : `${code}: ${reasons[code] ?? 'see errno(3)'}`;
 }
 
@@ -67,13 +68,9 @@ export function listenFailure(
   { host, port }: { readonly host: string; readonly port: number },
   cause: unknown,
 ): unknown {
-  const code = codeOf(cause);
+  const code = errnoOf(cause);
   if (code === null) return cause;
   return new StartFailure([
     `${file}: ${key}: cannot listen on ${host}:${port} (${code}): ${listenAdvice[code] ?? 'correct host or port'}`,
   ]);
-}
-
-function codeOf(cause: unknown): string | null {
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null;
 }

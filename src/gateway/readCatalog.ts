@@ -7,6 +7,7 @@ import { gatePermit } from '../policy/permit.ts';
 import type { CatalogRows } from '../protocols/postgres/catalogBuild.ts';
 import { readCatalogRows } from '../protocols/postgres/catalogRead.ts';
 import { openSimpleClient } from '../protocols/postgres/simpleClient.ts';
+import type { Target, TlsPreamble } from '../protocols/protocol.ts';
 import { dial } from './dial.ts';
 import { openTargets } from './targets.ts';
 
@@ -29,7 +30,7 @@ export async function readCatalog(
   if (opened === undefined) return null;
   const { target } = opened;
   const services = {
-    dial: () => dial(opened.dial, 'postgres', config.limits.dialMs),
+    dial: (_: Target, preamble: TlsPreamble) => dial(opened.dial, preamble, config.limits.dialMs),
     onTargetLogin: () => {},
     random: (count: number) => new Uint8Array(randomBytes(count)),
   };

@@ -11,7 +11,7 @@ import type { PolicySet } from '../policy/compile.ts';
 import type { PolicyDigests } from '../policy/load.ts';
 import { gatePermit } from '../policy/permit.ts';
 import { strongerMask } from '../policy/strength.ts';
-import type { Services } from '../protocols/protocol.ts';
+import type { Protocol, Services } from '../protocols/protocol.ts';
 import { formatVerifier } from '../scram/verifier.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -30,6 +30,8 @@ export interface State {
 }
 
 export interface ServiceParts {
+  /** Whose sessions are served. */
+  readonly protocol: Protocol;
   readonly config: Config;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -45,7 +47,7 @@ export interface ServiceParts {
 }
 
 export function composeServices(parts: ServiceParts): Services {
-  const { config, log, metrics, audit, state, targets } = parts;
+  const { protocol, config, log, metrics, audit, state, targets } = parts;
   // They outlive a change of the policies, so that editing a file gives nobody a new allowance.
   const budgets = new ProbeBudgets(() => performance.now());
   return {
@@ -102,7 +104,7 @@ export function composeServices(parts: ServiceParts): Services {
     decideTime: metrics.gate.decide,
     policyFor: (identity, connection) => state.policies.forSession(identity, connection, budgets),
     openAudit: (user, identity, connection, client) => {
-      const facts = { protocol: 'postgres', clientAddress: client.peer, groups: identity?.groups ?? [] };
+      const facts = { protocol: protocol.name, clientAddress: client.peer, groups: identity?.groups ?? [] };
       // A login that was refused proves neither name; the record says so by its event.
       return new SessionRecorder(audit, { ...facts, user, connection, proven: identity !== null });
     },

@@ -78,6 +78,7 @@ async function openPool(): Promise<Piscina> {
     resourceLimits: { maxOldGenerationSizeMb: 512 },
     recordTiming: false,
   });
+  // As in lanes.ts: every task reports its own failure, and an 'error' that nobody hears would end the process.
   pool.on('error', () => {});
   return pool;
 }

@@ -138,6 +138,7 @@ function toCases(
   }
 }
 
+/** One result a case, in their order. No difference: the policies do as it expects. */
 export function runCases(policies: readonly Policy[], cases: readonly PolicyCase[], analyze: Analyze): CaseResult[] {
   const sets = new Map<string, PolicySet>();
   return cases.map((entry) => {

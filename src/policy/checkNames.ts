@@ -3,13 +3,13 @@
  * People and connections are known by a configuration, tables and functions by a catalog; characters that look like
  * wildcards and are none are found without either.
  */
+import { didYouMean } from '../yaml/nearest.ts';
 import { failingPlace } from './applies.ts';
 import { unmatchedPatterns } from './catalogNames.ts';
 import type { CatalogNames, NameParts } from './catalogNames.ts';
 import type { Finding } from './check.ts';
 import { matchGlob } from './pattern.ts';
 import { patternParts } from './rules.ts';
-import { meant } from './setting.ts';
 import type { Setting } from './setting.ts';
 import type { Policy, Rule } from './types.ts';
 
@@ -67,7 +67,7 @@ function checkApplies(owner: Owner, { file, users, connections }: Setting): Find
   const unknown = (patterns: readonly string[] | null, known: readonly string[], what: string): Finding[] =>
     (patterns ?? [])
       .filter((pattern) => !known.some((name) => matchGlob(pattern, name)))
-      .map((pattern) => finding('unknown', owner, `${file} has no ${what} "${pattern}"${meant(pattern, known)}`));
+      .map((pattern) => finding('unknown', owner, `${file} has no ${what} "${pattern}"${didYouMean(pattern, known)}`));
   return [
     ...unknown(appliesTo.connections, connectionNames, 'connection'),
     ...unknown(appliesTo.users, userNames, 'user'),
@@ -87,7 +87,7 @@ function checkApprovers(rule: Rule, { file, users }: Setting): Finding[] {
   const known = [...new Set(users.flatMap(({ groups }) => groups))];
   return (rule.approvers?.groups ?? [])
     .filter((group) => !known.includes(group))
-    .map((group) => finding('unknown', rule, `${file} has no user in a group "${group}"${meant(group, known)}`));
+    .map((group) => finding('unknown', rule, `${file} has no user in a group "${group}"${didYouMean(group, known)}`));
 }
 
 const namesOf: Readonly<Record<(typeof nameKeys)[number], 'columns' | 'objects' | 'functions'>> = {

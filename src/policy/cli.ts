@@ -1,6 +1,7 @@
 /** `run policy check | test | explain | catalog`. Reads no argv and prints through `deps.out`, so that it can be tested as it is. */
 import type { FileFault } from '../yaml/document.ts';
 import { formatFault } from '../yaml/faults.ts';
+import { didYouMean } from '../yaml/nearest.ts';
 import { parseCases, runCases } from './cases.ts';
 import type { Analyze } from './cases.ts';
 import { checkPolicies } from './check.ts';
@@ -12,7 +13,6 @@ import { explain } from './explain.ts';
 import type { CatalogChoice, OpenCatalog, TargetCatalog } from './followed.ts';
 import type { ReadFiles } from './load.ts';
 import { parsePolicies } from './parse.ts';
-import { meant } from './setting.ts';
 import type { ReadSetting, Setting } from './setting.ts';
 import type { Policy } from './types.ts';
 
@@ -129,7 +129,7 @@ function withSetting(
   const faults: string[] = [];
   // Whoever names the groups may ask for a user that is yet to come.
   if (user === undefined && asked.groups === null) {
-    const near = meant(
+    const near = didYouMean(
       asked.user,
       users.map(({ name }) => name),
     );
@@ -137,7 +137,7 @@ function withSetting(
   }
   if (connection === undefined) {
     const names = connections.map(({ name }) => name);
-    faults.push(`${file}: has no connection named "${asked.connection}"${meant(asked.connection, names)}`);
+    faults.push(`${file}: has no connection named "${asked.connection}"${didYouMean(asked.connection, names)}`);
   }
   if (faults.length > 0) return { faults };
   return {

@@ -1,8 +1,9 @@
 /** What `run policy explain` prints of the lineage of a statement. Pure. */
-import type { ColumnName, MaskSpec } from '../facts.ts';
+import type { MaskSpec } from '../facts.ts';
 import type { ExplainedFlow, JudgedUse } from './explainFlow.ts';
 import type { FollowedColumn, FollowedOutput } from './followed.ts';
 import { formatMask } from './strength.ts';
+import { fullName } from './useText.ts';
 import type { UseItem } from './uses.ts';
 
 export function flowLines({ outputs, uses, maskWritten, doubted }: ExplainedFlow): string[] {
@@ -13,7 +14,7 @@ export function flowLines({ outputs, uses, maskWritten, doubted }: ExplainedFlow
     'other uses of masked columns',
     ...(uses.length === 0 ? ['  none'] : uses.map((use) => `  ${useLine(use)}`)),
   );
-  for (const column of maskWritten) lines.push(`refused: a mask would be written over ${nameText(column)}`);
+  for (const column of maskWritten) lines.push(`refused: a mask would be written over ${fullName(column)}`);
   return lines;
 }
 
@@ -58,8 +59,8 @@ function originText({ how, sources }: FollowedOutput): string {
 function sourcesText(sources: readonly FollowedColumn[], separator: string): string {
   return sources
     .map((source) => {
-      const through = source.through.map(nameText).join(', ');
-      return through === '' ? nameText(source) : `${nameText(source)} (through ${through})`;
+      const through = source.through.map(fullName).join(', ');
+      return through === '' ? fullName(source) : `${fullName(source)} (through ${through})`;
     })
     .join(separator);
 }
@@ -74,15 +75,11 @@ function itemText(item: UseItem): string {
     case 'probe': {
       const { column, clause, equality, by } = item.probe;
       const where = by === undefined ? clause : `${clause} (${by.what})`;
-      return `probes ${nameText(column)} in ${where}${equality ? ', by equality' : ''}`;
+      return `probes ${fullName(column)} in ${where}${equality ? ', by equality' : ''}`;
     }
     case 'copy':
-      return `copies ${nameText(item.copy.column)} to ${item.copy.to}`;
+      return `copies ${fullName(item.copy.column)} to ${item.copy.to}`;
     case 'unreadable':
       return `unreadable: ${item.reason}`;
   }
-}
-
-function nameText({ schema, table, column }: ColumnName): string {
-  return `${schema}.${table}.${column}`;
 }

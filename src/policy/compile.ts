@@ -31,6 +31,7 @@ const sharedSessionsMax = 1000;
 
 let lastVersion = 0;
 
+/** Policies that were parsed without a fault; every call makes another version. */
 export function compilePolicies(policies: readonly Policy[]): PolicySet {
   const version = ++lastVersion;
   const compiled = policies.map((policy): CompiledPolicy => ({ policy, rules: policy.rules.map(compileRule) }));

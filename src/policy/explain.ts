@@ -83,6 +83,11 @@ export interface ExplainedRule {
   readonly keys: readonly { readonly key: string; readonly holds: boolean; readonly witness: string }[];
 }
 
+/**
+ * Why the gate would answer these statements of one message as it would.
+ *
+ * @param followed what is known of their results and of what they ask; null: their texts alone.
+ */
 export function explain(
   set: PolicySet,
   identity: Identity,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../errors.ts';
 import type { FileFault } from '../yaml/document.ts';
 import { wholeFault } from '../yaml/faults.ts';
 import { compilePolicies } from './compile.ts';
@@ -64,7 +65,7 @@ export async function readPolicyFiles(directory: string, what: 'policies' | 'cas
   try {
     names = await readdir(directory);
   } catch (error) {
-    return { faults: [wholeFault(directory, directoryFaults[codeOf(error)] ?? unreadable(error))] };
+    return { faults: [wholeFault(directory, directoryFaults[errnoOf(error) ?? ''] ?? unreadable(error))] };
   }
   const wanted = names.filter((name) => isWanted(name, what)).sort();
   if (wanted.length > filesMax) return { faults: [fileFault(directory, new Error(`more than ${filesMax} files`))] };
@@ -98,10 +99,6 @@ const directoryFaults: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such directory; give that of the policy files',
   ENOTDIR: 'this is a file, and the directory that holds the policy files is wanted',
 };
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
 
 function unreadable(error: unknown): string {
   return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;

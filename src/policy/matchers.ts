@@ -63,6 +63,7 @@ export function decidesStatements({ rule, use }: CompiledRule): boolean {
   return rule.action !== 'mask' && use === null;
 }
 
+/** Whether every key of a rule holds; of one without keys that is so. */
 export function matchesAll(tests: readonly KeyTest[], statement: Statement): boolean {
   for (const test of tests) if (!test.holds(statement)) return false;
   return true;
@@ -184,6 +185,7 @@ function textTest(pattern: string, reading: Reading): KeyTest {
   };
 }
 
+/** Globs of a pattern that has been checked, exactly `parts` of them; throws on any other pattern. */
 export function compileName(pattern: string, parts: number, reading: Reading): Glob[] {
   const split = splitPattern(pattern, parts);
   if (split === null) throw new Error(`pattern was not checked before it was compiled: ${pattern}`);
@@ -199,7 +201,7 @@ function formatObject(use: ObjectUse): string {
   return `${use.access} ${use.schema === null ? '' : `${use.schema}.`}${use.name}`;
 }
 
-export function formatColumn(use: ColumnUse): string {
+function formatColumn(use: ColumnUse): string {
   const schema = use.schema === null ? '' : `${use.schema}.`;
   const table = use.table === null ? '' : `${use.table}.`;
   return `${use.access} ${schema}${table}${use.column}`;

@@ -3,16 +3,16 @@ import RE2 from 're2';
 import type { MaskSpec } from '../facts.ts';
 import type { FileFault, KeyPath, Position, YamlDocument } from '../yaml/document.ts';
 import { faultAt } from '../yaml/faults.ts';
+import { didYouMean } from '../yaml/nearest.ts';
 import { splitPattern } from './pattern.ts';
 import type { RawAppliesTo, RawMask, RawMatch, RawRule } from './schema.ts';
 import type { AppliesTo, Match, MatchKey, Rule } from './types.ts';
-import { suggest } from './validate.ts';
 
 /** Parts of the dotted names that a key takes. */
 export const patternParts = { objects: 2, columns: 3, functions: 2, probes: 3, copies: 3 } as const;
 
 /** Keys of which a rule on the use of masked columns has exactly one. */
-export const useKeys = ['probes', 'copies', 'unreadable'] as const;
+const useKeys = ['probes', 'copies', 'unreadable'] as const;
 
 export type UseKey = (typeof useKeys)[number];
 
@@ -53,7 +53,7 @@ export function checkRule(
   }
   for (const [index, name] of (rule.match.values ?? []).entries()) {
     if (!knownDetectors.has(name)) {
-      add(['match', 'values', index], `no detector is named "${name}"${suggest(name, [...knownDetectors])}`);
+      add(['match', 'values', index], `no detector is named "${name}"${didYouMean(name, [...knownDetectors])}`);
     }
   }
   if (rule.match.text !== undefined) {
@@ -129,6 +129,7 @@ function compilePattern(pattern: string): RE2 | string {
   }
 }
 
+/** The rule as data, of a form that was checked; what was left out is null or its default. */
 export function toRule(policyName: string, raw: RawRule, at: Position): Rule {
   return {
     id: `${policyName}/${raw.id}`,

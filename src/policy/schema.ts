@@ -181,7 +181,6 @@ export const policySchema = z.strictObject({
   rules: z.array(ruleSchema).max(listEntriesMax).optional().describe('Their order does not matter.'),
 });
 
-export type RawPolicy = z.infer<typeof policySchema>;
 export type RawRule = z.infer<typeof ruleSchema>;
 export type RawMatch = z.infer<typeof matchSchema>;
 export type RawAppliesTo = z.infer<typeof appliesToSchema>;

@@ -1,6 +1,4 @@
 /** What a configuration knows of people and connections: handed to `policy check` and `policy explain` by whoever reads one. */
-import { nearest } from '../yaml/nearest.ts';
-
 export interface Setting {
   /** Of the configuration, for messages. */
   readonly file: string;
@@ -18,9 +16,3 @@ export interface SettingConnection {
 
 /** The setting, or sentences on why there is none. Needs no secret. */
 export type ReadSetting = (config: string) => Promise<Setting | { readonly faults: readonly string[] }>;
-
-/** `; did you mean "x"?`, or nothing. */
-export function meant(word: string, known: readonly string[]): string {
-  const near = nearest(word, known);
-  return near === null ? '' : `; did you mean "${near}"?`;
-}

@@ -118,7 +118,8 @@ function insteadOf({ clause, by }: ColumnProbe): string {
   return known ? clauseAdvice[clause] : 'use other columns there';
 }
 
-function fullName({ schema, table, column }: ColumnName): string {
+/** A column as rules name it. */
+export function fullName({ schema, table, column }: ColumnName): string {
   return `${schema}.${table}.${column}`;
 }
 

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { FileFault, YamlDocument, YamlOptions } from '../yaml/document.ts';
 import { issueFaults } from '../yaml/faults.ts';
-import { nearest } from '../yaml/nearest.ts';
+import { didYouMean } from '../yaml/nearest.ts';
 
 /** An unquoted `null` is a mask. Of two rules that are one through an alias, the alias is what is wrong. */
 export const yamlOptions: YamlOptions = { charsMax: 1 << 20, emptyIsMissing: false, placeOfAliased: 'alias' };
@@ -14,14 +14,8 @@ export function validate<T>(yaml: YamlDocument, schema: z.ZodType<T>): { value: 
   const result = schema.safeParse(yaml.data, { error: describeIssue });
   if (result.success) return { value: result.data };
   const unknownKey = (path: readonly (string | number)[], known: readonly string[]): string =>
-    `unknown key${suggest(String(path.at(-1)), known)}`;
+    `unknown key${didYouMean(String(path.at(-1)), known)}`;
   return { faults: issueFaults(yaml, schema, result.error.issues, unknownKey) };
-}
-
-/** `; did you mean "x"?` if one of the words is close, else an empty string. */
-export function suggest(word: string, known: readonly string[]): string {
-  const near = nearest(word, known);
-  return near === null ? '' : `; did you mean "${near}"?`;
 }
 
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
@@ -33,7 +27,7 @@ function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
       // A long list would bury the suggestion; the reference has it.
       const known = words.length > wordsShownMax ? 'the words for this key' : words.join(', ');
       if (issue.input === undefined) return `missing; one of ${known}`;
-      const hint = typeof issue.input === 'string' ? suggest(issue.input, words) : '';
+      const hint = typeof issue.input === 'string' ? didYouMean(issue.input, words) : '';
       return `${show(issue.input)} is none of ${known}${hint}`;
     }
     case 'too_small':

@@ -107,6 +107,7 @@ class DirectoryWatch implements PolicyWatch {
 function openWatcher(directory: string, onEvent: () => void): FSWatcher | null {
   try {
     const watcher = watch(directory, { persistent: false }, onEvent);
+    // Polling goes on and finds every change.
     watcher.on('error', () => watcher.close());
     return watcher;
   } catch {

@@ -31,7 +31,7 @@ export class Latency {
 export const sampledEvery = 16;
 
 /** A histogram of a sample. Its buckets are shares and quantiles, not counts of all that happened. */
-export class SampledLatency extends Latency {
+class SampledLatency extends Latency {
   #passed = 0;
 
   /** The time to give to {@link end}, or -1 where this one is not measured. The first is. */

@@ -34,7 +34,7 @@ const redactedNames = [
 const waitingBytesMax = 1 << 20;
 
 /** Where lines go by default: standard error, written behind the caller's back, flushed at exit. */
-export function logToStderr(): DestinationStream {
+function logToStderr(): DestinationStream {
   return destination({ fd: 2, sync: false, maxLength: waitingBytesMax });
 }
 

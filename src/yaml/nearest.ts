@@ -21,6 +21,12 @@ export function nearest(word: string, known: readonly string[]): string | null {
   return best;
 }
 
+/** `; did you mean "x"?` if one of the words is near, else nothing. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return near === null ? '' : `; did you mean "${near}"?`;
+}
+
 /** Insertions, deletions, replacements and swaps of neighbours, as typing errors are, that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

@@ -11,7 +11,6 @@ import { valuesOf } from '../support/rawPostgres.ts';
 
 /** Canary of each masked column. */
 export const canaries = { ssn: 'Zq7k', card_number: 'Wm3x', email: 'Jv8h', phone: 'Gf5t', iban: 'Lr9d' } as const;
-export type MaskedColumn = keyof typeof canaries;
 
 /** What gives a value away that does not repeat a canary: as text, as bytes, or as a whole cell of a result. */
 export interface Secrets {
@@ -20,7 +19,7 @@ export interface Secrets {
   readonly cells: ReadonlyMap<string, string>;
 }
 
-export const noSecrets: Secrets = { texts: new Map(), bytes: [], cells: new Map() };
+const noSecrets: Secrets = { texts: new Map(), bytes: [], cells: new Map() };
 
 /** Digests of a raw value: whoever has one can try all social security numbers in a minute. */
 export function digestsOf(value: string): string[] {

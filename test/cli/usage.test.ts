@@ -21,6 +21,7 @@ async function run(entry: keyof typeof entries, args: readonly string[], input =
   const output = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => void (output.out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => void (output.err += chunk.toString()));
+  // A command that reads no input may have ended before it is written.
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [code] = (await once(child, 'close')) as [number];

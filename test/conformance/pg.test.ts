@@ -138,6 +138,7 @@ suite('the driver `pg`', () => {
   test('a parameter over the limit of a message ends that session with an error', async () => {
     const other = new Client(through(gate));
     await other.connect();
+    // The gate closes it; what it says, the query below tells.
     other.on('error', () => {});
     await assert.rejects(other.query('select length($1)', ['x'.repeat(65 << 20)]));
     await other.end().catch(() => {});

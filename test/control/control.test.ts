@@ -60,6 +60,7 @@ async function raw(bytes: string): Promise<string> {
   const socket = connect({ host: control.host, port: control.port });
   let text = '';
   socket.setEncoding('utf8').on('data', (part: string) => (text += part));
+  // The gate cuts off what is no HTTP, perhaps by a reset; what came before that counts.
   socket.on('error', () => undefined);
   socket.write(bytes);
   await once(socket, 'close');
@@ -154,6 +155,7 @@ describe('control port', () => {
     });
     const silent = connect({ host: other.host, port: other.port });
     await once(silent, 'connect');
+    // Closing may reset it.
     const closed = once(
       silent.on('error', () => undefined),
       'close',

@@ -23,6 +23,7 @@ test('it says what it waits for, and calls off what does not end', async (contex
     if (line.includes('unmasked, through the gate')) door = /'(postgresql:[^']+)'/.exec(line)?.[1] ?? '';
     if (line.includes('Ctrl-C stops')) {
       const client = new Client({ connectionString: door });
+      // It ends with the gate; how, the query below tells.
       client.on('error', () => {});
       await client.connect();
       await client.query('begin');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type net from 'node:net';
 import { test } from 'node:test';
-import { reportBug } from '../../src/errors.ts';
+import { errnoOf, reportBug } from '../../src/errors.ts';
 import type { Identity } from '../../src/facts.ts';
 import { Listener } from '../../src/gateway/listener.ts';
 import { Timers } from '../../src/gateway/timers.ts';
@@ -148,6 +148,7 @@ for (const entry of entries) {
     const endings = new Endings(context);
     const { listener, port, log, counters } = await stage(endings, entry === 'accept');
     const broken = await openSocket({ host: '127.0.0.1', port });
+    // How it ends, with a farewell or a reset, hangs on where the session threw.
     broken.on('error', () => {});
     broken.resume();
     const closed = new Promise<void>((resolve) => broken.once('close', () => resolve()));
@@ -205,4 +206,12 @@ test('a report of a bug holds places in our own code and nothing that anybody se
     thrown = caught;
   }
   assert.match(reportBug(thrown).frames[0] ?? '', /^gateway\/timers\.ts:\d+:\d+$/);
+});
+
+test('of a failure of the system its name is told, and of any other nothing', () => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:5432'), { code: 'ECONNREFUSED' });
+  assert.equal(errnoOf(refused), 'ECONNREFUSED');
+  assert.equal(errnoOf(Object.assign(new Error('ended'), { code: 1 })), null);
+  assert.equal(errnoOf(new Error('secret')), null);
+  assert.equal(errnoOf({ code: 'ENOENT' }), null);
 });

@@ -61,6 +61,7 @@ export async function openFakeServer(
     socket.on('drain', () => socket.resume());
     connections.push({ socket, target });
     socket.on('data', (bytes) => target.receive(bytes));
+    // A gate that ends a session may reset the connection to its target.
     socket.on('error', () => {});
     onConnection(socket);
   });
@@ -91,7 +92,7 @@ export interface GateOptions {
   readonly connections?: readonly string[];
 }
 
-export const allowAll = 'name: all\ndefault: allow\n';
+const allowAll = 'name: all\ndefault: allow\n';
 export const password = 'correct horse';
 const environment = { USER_PASSWORD: password };
 
@@ -162,7 +163,7 @@ export async function openGate(context: Afterwards, options: GateOptions): Promi
   };
 }
 
-export async function readMetric(controlPort: number, name: string): Promise<number> {
+async function readMetric(controlPort: number, name: string): Promise<number> {
   const lines = (await readMetrics(controlPort))
     .split('\n')
     .filter((line) => /^[a-z_]+/.exec(line)?.[0] === `blastgate_${name}`);
@@ -170,7 +171,7 @@ export async function readMetric(controlPort: number, name: string): Promise<num
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
-export async function readMetrics(controlPort: number): Promise<string> {
+async function readMetrics(controlPort: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${controlPort}/metrics`, { headers: { connection: 'close' } });
   return await response.text();
 }
@@ -217,6 +218,7 @@ export async function logIn(gate: { readonly port: number }, user = 'alice', dat
 
 export async function dialGate(gate: { readonly port: number }): Promise<net.Socket> {
   const socket = await openSocket({ host: '127.0.0.1', port: gate.port });
+  // A gate that turns a client away may reset it.
   socket.on('error', () => {});
   return socket;
 }

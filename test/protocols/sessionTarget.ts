@@ -9,7 +9,7 @@ import { cstring, int16, int32, message } from '../support/rawPostgres.ts';
 import { shopRows, typeOids } from './postgres/catalogFixture.ts';
 
 export const authenticationOk = message('R', int32(0));
-export const keyData = message('K', int32(4711), Buffer.from('cafe'));
+const keyData = message('K', int32(4711), Buffer.from('cafe'));
 export const parameterStatus = (name: string, value: string): Buffer => message('S', cstring(name), cstring(value));
 export const ready = (status: 'I' | 'T' | 'E' = 'I'): Buffer => message('Z', Buffer.from(status));
 export const complete = (tag: string): Buffer => message('C', cstring(tag));

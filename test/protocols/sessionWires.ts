@@ -354,7 +354,7 @@ export interface OpenSession {
 }
 
 /** A connection to the scripted target, whose stream is cut at given places. */
-export class Dialled {
+class Dialled {
   readonly wire: MemoryWire;
   readonly target: ScriptedTarget;
   #at = 0;

@@ -94,6 +94,7 @@ export class RawClient {
       this.#chunks.push(chunk);
       this.#wake();
     });
+    // A reset ends the stream as a farewell does: 'close' follows and wakes who waits.
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#over = true;

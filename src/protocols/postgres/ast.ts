@@ -64,7 +64,13 @@ export function names(value: unknown): string[] {
   return out;
 }
 
-/** The number that a node is a literal of, perhaps below a sign; null: it is none. */
+/** Name of a column that is written without a table; null where the node is anything else. */
+export function bareName(value: unknown): string | null {
+  const fields = list(unwrap(value, 'ColumnRef')?.fields);
+  return fields.length === 1 ? stringNode(fields[0]) : null;
+}
+
+/** The number that a node is a literal of, with its sign, which the grammar puts into the literal; null: it is none. */
 export function integerConstant(value: unknown): number | null {
   const constant = unwrap(value, 'A_Const');
   if (constant === null || !isRecord(constant.ival)) return null;

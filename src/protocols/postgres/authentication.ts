@@ -6,7 +6,7 @@
  * TLS; SCRAM checks the server in turn and binds to its certificate where it can; a method once begun is finished.
  */
 import { md5Password } from './md5.ts';
-import { ClientScram } from './scramClient.ts';
+import { authenticationFault, ClientScram } from './scramClient.ts';
 import type { SaltPassword } from './scramClient.ts';
 import { serverEndPoint } from './authenticationBinding.ts';
 import { Authentication, targetFault, WireFault } from './wire.ts';
@@ -73,7 +73,9 @@ export class TargetAuthentication {
       case Authentication.SASLFinal:
         return this.#saslVerify(data);
       default:
-        return failed(`the target asks for authentication by ${methodNames.get(method) ?? `method ${method}`}`);
+        return authenticationFault(
+          `the target asks for authentication by ${methodNames.get(method) ?? `method ${method}`}`,
+        );
     }
   }
 
@@ -86,7 +88,8 @@ export class TargetAuthentication {
 
   #cleartext(data: Uint8Array): TargetAuthenticationStep | WireFault {
     if (this.#state !== 'initial' || data.length !== 0) return outOfOrder;
-    if (!this.#options.encrypted) return failed('the target asks for the password in the clear, outside TLS');
+    if (!this.#options.encrypted)
+      return authenticationFault('the target asks for the password in the clear, outside TLS');
     this.#state = 'answered';
     return { kind: 'send', bytes: passwordMessage(Buffer.from(this.#options.password, 'utf8')) };
   }
@@ -105,7 +108,8 @@ export class TargetAuthentication {
     const { certificate, nonce, saltPassword } = this.#options;
     const channelBinding = certificate === null ? null : serverEndPoint(certificate);
     const scram = new ClientScram({ offered, channelBinding, nonce, saltPassword });
-    if (scram.mechanism === null) return failed('the target offers no SASL mechanism that the gate speaks');
+    if (scram.mechanism === null)
+      return authenticationFault('the target offers no SASL mechanism that the gate speaks');
     this.#scram = scram;
     this.#state = 'sasl_first';
     return { kind: 'send', bytes: saslInitialResponse(scram.mechanism, scram.first()) };
@@ -125,8 +129,4 @@ export class TargetAuthentication {
     this.#state = 'sasl_verified';
     return wait;
   }
-}
-
-function failed(detail: string): WireFault {
-  return new WireFault('BG_TARGET_AUTH_FAILED', detail);
 }

@@ -12,7 +12,7 @@ import type { Fillers } from './catalogFillers.ts';
 import { CatalogProbe, readStamp } from './catalogProbe.ts';
 import { catalogPrelude, catalogQueries } from './catalogQueries.ts';
 import type { CatalogQuery, CatalogSet } from './catalogQueries.ts';
-import { parseSql } from './parse.ts';
+import { parseTrees } from './parse.ts';
 import { SchemaTurns } from './schemaTurns.ts';
 import type { SimpleClient } from './simpleClient.ts';
 
@@ -128,7 +128,7 @@ export class CatalogSource {
       client.close();
     }
     if (rows === null) return { code: 'BG_CATALOG_UNAVAILABLE', detail: client.fault ?? 'a catalog query failed' };
-    const built = buildCatalog(rows, parseDefinition);
+    const built = buildCatalog(rows, parseTrees);
     if ('fault' in built) return built.fault;
     const followed = this.#history.follow(this.current, built, true);
     if (followed === null) return { code: 'BG_CATALOG_UNAVAILABLE', detail: 'too many columns were renamed' };
@@ -144,7 +144,7 @@ export class CatalogSource {
   /** A snapshot of rows that a session has read itself; null: they make none. */
   build(user: CatalogRows): Catalog | null {
     if (this.#system === null) return null;
-    const built = buildCatalog(joinCatalogRows(this.#system.rows, user), parseDefinition);
+    const built = buildCatalog(joinCatalogRows(this.#system.rows, user), parseTrees);
     return 'fault' in built ? null : this.#history.follow(this.current, built, false);
   }
 
@@ -162,11 +162,6 @@ export class CatalogSource {
     if (user === null || !(await client.run('COMMIT'))) return null;
     return joinCatalogRows(this.#system.rows, user);
   }
-}
-
-function parseDefinition(text: string): readonly unknown[] | null {
-  const parsed = parseSql(text);
-  return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
 }
 
 export async function readSets(client: SimpleClient, queries: readonly CatalogQuery[]): Promise<CatalogRows | null> {

@@ -47,9 +47,9 @@ export function restrictsNothing(fold: Fold): boolean {
 /**
  * Folds a condition. The tree's depth must have been checked before.
  *
- * @param self what else in the statement stands for rows of its target; null: nothing.
+ * @param self what else in the statement stands for rows of its target.
  */
-export function foldCondition(condition: unknown, self: SelfJoin | null = null): FoldResult {
+export function foldCondition(condition: unknown, self: SelfJoin): FoldResult {
   const state = stateFor(self, { left: workMax });
   const truth = truthOf(condition, state);
   if (state.work.left < 0) return { fold: 'constant', usedLiteral: true };
@@ -338,7 +338,7 @@ function foldCall({ funcname, args }: AstRecord, state: FoldState): Truth | null
 const operatorOf: { readonly [name: string]: string } = { eq: '=', ge: '>=', le: '<=', ne: '<>', gt: '>', lt: '<' };
 
 /** What an expression hangs on: any column, table or cursor makes it vary; else a parameter; else nothing. */
-export function dependsOn(node: unknown): Fold {
+function dependsOn(node: unknown): Fold {
   let parameter = false;
   const open: unknown[] = [node];
   while (open.length > 0) {

@@ -10,7 +10,7 @@ import type { Lineage, OutputLineage } from './lineage.ts';
 import { flowOf, tooLarge } from './lineageFlow.ts';
 import { type GivenToMasked, mayBeMask, statementUse } from './maskedUse.ts';
 import { type ColumnMaskIndex, columnMasks, type StrongerMask } from './maskIndex.ts';
-import { type ParseFault, parseSql, parserReady } from './parse.ts';
+import { type ParseFault, parseSql, parserReady, parseTrees } from './parse.ts';
 
 export interface FlowsPayload {
   readonly catalog: {
@@ -177,10 +177,7 @@ let lastIndex: { readonly catalog: number; readonly masks: number; readonly inde
 
 function indexOf({ catalog: { id, rows, formerNames }, masks }: FlowsPayload, stronger: StrongerMask): ColumnMaskIndex {
   if (lastCatalog?.id !== id) {
-    const built = buildCatalog(JSON.parse(Buffer.from(rows).toString('utf8')) as CatalogRows, (text) => {
-      const parsed = parseSql(text);
-      return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
-    });
+    const built = buildCatalog(JSON.parse(Buffer.from(rows).toString('utf8')) as CatalogRows, parseTrees);
     if ('fault' in built) throw new Error(built.fault.detail);
     lastCatalog = { id, catalog: { ...built, formerNames } };
   }

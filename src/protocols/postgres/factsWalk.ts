@@ -367,8 +367,12 @@ function noteIndirection(facts: FactsCollector, body: AstRecord): void {
   }
 }
 
-/** Notes whether a WHERE clause restricts the rows of an UPDATE or DELETE. */
-export function noteWhere(facts: FactsCollector, condition: unknown, self: SelfJoin | null = null): void {
+/**
+ * Notes whether a WHERE clause restricts the rows of an UPDATE or DELETE.
+ *
+ * @param self what else in the statement stands for rows of its target.
+ */
+export function noteWhere(facts: FactsCollector, condition: unknown, self: SelfJoin): void {
   if (!isRecord(condition)) {
     facts.addWhere(false);
     return;

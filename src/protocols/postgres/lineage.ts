@@ -14,7 +14,7 @@ import type { Ahead } from './lineageAhead.ts';
 import { copyColumns } from './lineageDml.ts';
 import { resolveProcedure } from './lineageFunctions.ts';
 import { type Analysis, type SafeFunctions, type Stores, noSafeFunctions, noStores } from './lineageScope.ts';
-import { nodesMax, rootScope } from './lineageScope.ts';
+import { newAnalysis, rootScope } from './lineageScope.ts';
 import { queryColumns, statementColumns } from './lineageSelect.ts';
 import {
   type Columns,
@@ -65,19 +65,7 @@ export function lineageOf(
   stores: Stores = noStores,
   ahead: Ahead | null = null,
 ): Lineage {
-  const analysis: Analysis = {
-    catalog,
-    path,
-    safe,
-    stores,
-    ahead,
-    nodesLeft: nodesMax,
-    depth: 0,
-    active: new Set(),
-    flow: null,
-    calls: null,
-    folded: null,
-  };
+  const analysis = newAnalysis({ catalog, path, safe, stores, ahead }, null);
   const columns = utilityColumns(analysis, ast);
   return lineageOfColumns(analysis.nodesLeft < 0 ? unknownColumns : columns, ast);
 }

@@ -8,7 +8,7 @@
 import { type AstRecord, list, names, record, stringNode, tagOf, text, unwrap } from './ast.ts';
 import type { Catalog, PgFunction, SearchPath } from './catalog.ts';
 import { intoOf } from './lineageFlowCommands.ts';
-import { type Analysis, type SafeFunctions, noStores, nodesMax, rootScope } from './lineageScope.ts';
+import { type Analysis, type SafeFunctions, newAnalysis, noStores, rootScope } from './lineageScope.ts';
 import { queryColumns } from './lineageSelect.ts';
 import { typeByName } from './lineageTypes.ts';
 import {
@@ -142,19 +142,8 @@ class Creation {
   constructor(ahead: Ahead, following: Following) {
     this.#ahead = ahead;
     this.#following = following;
-    this.#analysis = {
-      catalog: catalogAhead(ahead),
-      path: following.path,
-      safe: following.safe,
-      stores: noStores,
-      ahead,
-      nodesLeft: nodesMax,
-      depth: 0,
-      active: new Set(),
-      flow: null,
-      calls: null,
-      folded: null,
-    };
+    const { path, safe } = following;
+    this.#analysis = newAnalysis({ catalog: catalogAhead(ahead), path, safe, stores: noStores, ahead }, null);
   }
 
   into(into: AstRecord, query: unknown): Ahead | null {

@@ -86,7 +86,7 @@ const constantTags: ReadonlySet<string> = new Set([
  * Expressions that use columns and are still safe, with the reason. What they tell of a value is at most whether it
  * is there; policy decides on such probing by the columns that a statement names, not by masking its answer.
  */
-export const safeTags: Readonly<Record<string, string>> = {
+const safeTags: Readonly<Record<string, string>> = {
   GroupingFunc: 'tells the grouping set of a row, never a value',
 };
 

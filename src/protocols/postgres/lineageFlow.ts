@@ -13,8 +13,7 @@ import type { Ahead } from './lineageAhead.ts';
 import { type Lineage, lineageOf, lineageOfColumns } from './lineage.ts';
 import { recordStatement } from './lineageFlowCommands.ts';
 import { FlowRecorder, type FlowProbe, type FlowWrite } from './lineageFlowRecorder.ts';
-import { type Analysis, type SafeFunctions, type Stores, noSafeFunctions, noStores } from './lineageScope.ts';
-import { nodesMax, rootScope } from './lineageScope.ts';
+import { type SafeFunctions, type Stores, newAnalysis, noSafeFunctions, noStores, rootScope } from './lineageScope.ts';
 import { opaque, unknownColumns } from './lineageValue.ts';
 
 export type { FlowClause, FlowDestination, FlowProbe, FlowWrite, Given } from './lineageFlowRecorder.ts';
@@ -56,19 +55,7 @@ export function flowOf(
   ahead: Ahead | null = null,
 ): Flow {
   const flow = new FlowRecorder();
-  const analysis: Analysis = {
-    catalog,
-    path,
-    safe,
-    stores,
-    ahead,
-    nodesLeft: nodesMax,
-    depth: 0,
-    active: new Set(),
-    flow,
-    calls: null,
-    folded: null,
-  };
+  const analysis = newAnalysis({ catalog, path, safe, stores, ahead }, flow);
   const columns = recordStatement(analysis, rootScope(null), ast);
   if (analysis.nodesLeft < 0) return tooLarge(ast);
   const lineage = queryTags.has(tagOf(ast))

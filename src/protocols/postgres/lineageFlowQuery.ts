@@ -1,5 +1,5 @@
 /** Probes of a query's clauses: which rows, how many of them and in which order depends on what. */
-import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.ts';
+import { type AstRecord, bareName, integerConstant, list, record, tagOf, unwrap } from './ast.ts';
 import { evaluate } from './lineageExpressions.ts';
 import { recordCondition } from './lineageFlowConditions.ts';
 import type { FlowClause } from './lineageFlowRecorder.ts';
@@ -108,7 +108,7 @@ function groupValue(analysis: Analysis, level: Scope, columns: Columns, node: un
 
 /** `2` and `alias` stand for outputs, anything else for itself (manual, SELECT, ORDER BY clause). */
 function outputOrExpression(analysis: Analysis, scope: Scope, columns: Columns, node: unknown): Value {
-  const position = positionOf(node);
+  const position = integerConstant(node);
   if (position !== null) return outputAt(columns, position);
   const name = bareName(node);
   if (name === null) return evaluate(analysis, scope, node);
@@ -127,18 +127,4 @@ function outputAt(columns: Columns, position: number): Value {
   all.add(columns.rest);
   for (const column of columns.list.slice(columns.openAt)) all.add(column.value);
   return all.value();
-}
-
-function positionOf(node: unknown): number | null {
-  const literal = unwrap(node, 'A_Const');
-  if (literal === null || literal.ival === undefined) return null;
-  const value = record(literal.ival).ival;
-  return typeof value === 'number' ? value : 0;
-}
-
-function bareName(node: unknown): string | null {
-  const reference = unwrap(node, 'ColumnRef');
-  if (reference === null) return null;
-  const fields = list(reference.fields);
-  return fields.length === 1 && tagOf(fields[0]) === 'String' ? text(names(fields)[0]) : null;
 }

@@ -12,7 +12,7 @@
  * rows are sorted by. That does not show where an ORDER BY settles their order by the key and nothing in the query counts along:
  * no window, no sequence, no function but plain aggregates.
  */
-import { type AstRecord, list, names, record, tagOf, text, unwrap } from './ast.ts';
+import { type AstRecord, bareName, integerConstant, list, names, record, tagOf, unwrap } from './ast.ts';
 import type { Column, Relation } from './catalog.ts';
 import { countsAlong } from './lineagePlainQuery.ts';
 import type { Analysis, NamedTable, Scope } from './lineageScope.ts';
@@ -162,9 +162,8 @@ class ReferenceNames {
 
   /** `2` stands for the second output. */
   #output(node: unknown): Reference | null {
-    const literal = unwrap(node, 'A_Const');
-    const place = literal === null ? undefined : record(literal.ival).ival;
-    return typeof place === 'number' ? (this.outputs?.[place - 1] ?? null) : null;
+    const place = integerConstant(node);
+    return place === null ? null : (this.outputs?.[place - 1] ?? null);
   }
 
   #outputNamed(name: string): Reference | null {
@@ -229,9 +228,4 @@ function referenceAt(table: NamedTable, at: number): Reference | null {
   const { relation, columns } = table;
   if (relation === undefined || columns.openAt !== -1 || columns.list.length !== relation.columns.length) return null;
   return { table, column: relation.columns[at] };
-}
-
-function bareName(node: unknown): string | null {
-  const fields = list(unwrap(node, 'ColumnRef')?.fields);
-  return fields.length === 1 && tagOf(fields[0]) === 'String' ? text(names(fields)[0]) : null;
 }

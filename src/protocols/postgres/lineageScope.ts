@@ -50,7 +50,31 @@ export interface Analysis {
 }
 
 /** Nodes visited per statement, or as much work of other kinds: an INSERT of 10,000 rows stays well below. */
-export const nodesMax = 1_000_000;
+const nodesMax = 1_000_000;
+
+/**
+ * An analysis of a statement that has looked at nothing yet.
+ *
+ * @param flow takes probes and writes; null: only the outputs are asked for.
+ */
+export function newAnalysis(
+  { catalog, path, safe, stores, ahead }: Pick<Analysis, 'catalog' | 'path' | 'safe' | 'stores' | 'ahead'>,
+  flow: FlowRecorder | null,
+): Analysis {
+  return {
+    catalog,
+    path,
+    safe,
+    stores,
+    ahead,
+    nodesLeft: nodesMax,
+    depth: 0,
+    active: new Set(),
+    flow,
+    calls: null,
+    folded: null,
+  };
+}
 
 /**
  * Trees nest deeply in generated SQL: `a || b || ...` takes two levels for each operator. Deeper than this is refused

@@ -25,7 +25,7 @@ const nestingMax = 20;
  * Whether a value that takes this type may be checked by what a user wrote: a domain, or an array, row or range that may have one
  * in it. The catalog does not tell which domains have checks.
  */
-export function isChecked(catalog: Catalog, oid: number, depth = 0): boolean {
+function isChecked(catalog: Catalog, oid: number, depth = 0): boolean {
   const type = oid < firstUserOid ? undefined : catalog.type(oid);
   if (type === undefined) return false;
   if (depth > nestingMax || 'drm'.includes(type.kind)) return true;

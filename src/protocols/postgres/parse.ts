@@ -137,6 +137,12 @@ export function parseSql(sql: string, limits: ParseLimits = defaultParseLimits):
   return parseBytes(bytes, 0, bytes.length, limits);
 }
 
+/** Trees of the statements of a batch, without their texts; null where it is at fault. */
+export function parseTrees(sql: string): readonly AstRecord[] | null {
+  const parsed = parseSql(sql);
+  return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
+}
+
 /**
  * Parses the UTF-8 text in bytes[start, end), which may hold any number of statements (none: an empty query).
  * Synchronous; the parser must be loaded. Faults: BG_STATEMENT_UNPARSABLE, BG_STATEMENT_TOO_LARGE.

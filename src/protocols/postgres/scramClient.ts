@@ -111,7 +111,8 @@ export class ClientScram {
   }
 }
 
-function authenticationFault(detail: string): WireFault {
+/** The gate cannot log in at the target. */
+export function authenticationFault(detail: string): WireFault {
   return new WireFault('BG_TARGET_AUTH_FAILED', detail);
 }
 

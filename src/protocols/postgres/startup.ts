@@ -46,7 +46,7 @@ const harmlessValue: ReadonlyMap<string, RegExp> = new Map([
 ]);
 
 /** Newest minor version of protocol 3 that the gate speaks. */
-export const protocolMinorMax = 2;
+const protocolMinorMax = 2;
 const userBytesMax = 256;
 const optionPrefix = '_pq_.';
 

@@ -7,12 +7,9 @@ import {
   type SearchPath,
   columnKey,
 } from '../../../src/protocols/postgres/catalog.ts';
-import { parseSql } from '../../../src/protocols/postgres/parse.ts';
+import { parseTrees } from '../../../src/protocols/postgres/parse.ts';
 
-export const parse: ParseSql = (sql) => {
-  const parsed = parseSql(sql);
-  return 'fault' in parsed ? null : parsed.statements.map((statement) => statement.ast);
-};
+export const parse: ParseSql = parseTrees;
 
 export const publicPath: SearchPath = { schemas: ['pg_catalog', 'public'], temp: '' };
 

@@ -17,6 +17,7 @@ import { askingCases } from './lineageFlowAskingCases.ts';
 import { movingCases } from './lineageFlowMovingCases.ts';
 import { queryCases } from './lineageQueryCases.ts';
 import { sourceCases } from './lineageSourceCases.ts';
+import { strangeTrees } from './strangeTrees.ts';
 
 const cases: Readonly<Record<string, string>> = { ...askingCases, ...movingCases };
 
@@ -214,49 +215,11 @@ describe('strange trees', () => {
   });
 
   it('trees with parts replaced or removed at random never throw', () => {
-    const texts = Object.values(cases)
-      .join('')
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith(' '));
-    const trees = texts.map((sql) => JSON.stringify(parse(sql)?.[0]));
-    const replacement = fc.constantFrom(
-      'null',
-      '[]',
-      '{}',
-      '1',
-      '"x"',
-      '{"A_Star":{}}',
-      '{"SelectStmt":{}}',
-      '{"A_Expr":{"kind":"AEXPR_OP","name":[{"String":{"sval":"/"}}]}}',
-      '[{"String":{"sval":"ssn"}}]',
-    );
-    const mutation = fc.record({ tree: fc.nat(trees.length - 1), at: fc.nat(), with: replacement, again: fc.nat() });
     fc.assert(
-      fc.property(mutation, (m) => {
-        const tree: unknown = JSON.parse(trees[m.tree]);
-        const places = collect(tree);
-        for (const pick of [m.at, m.again]) {
-          const place = places[pick % places.length];
-          place.holder[place.key] = JSON.parse(m.with);
-        }
+      fc.property(strangeTrees(Object.values(cases)), (tree) => {
         assert.ok(flowOf(tree, catalog, publicPath).probes.length >= 0);
       }),
       { numRuns: Number(process.env.FUZZ_RUNS ?? 3000) },
     );
   });
 });
-
-interface Place {
-  readonly holder: Record<string, unknown>;
-  readonly key: string;
-}
-
-function collect(tree: unknown, places: Place[] = []): Place[] {
-  if (typeof tree !== 'object' || tree === null) return places;
-  for (const key of Object.keys(tree)) {
-    const holder = tree as Record<string, unknown>;
-    places.push({ holder, key });
-    collect(holder[key], places);
-  }
-  return places;
-}
