@@ -97,6 +97,7 @@ export class SocketWire implements Wire {
     this.#attached = socket;
     // Over TLS the bytes must go through the cipher.
     this.#direct = byEvents ? null : openDirectWriter(socket);
+    // An error is followed by `close`, which is all that matters to whoever reads.
     socket.on('error', () => {});
     socket.on('end', () => socket.destroy());
     socket.on('close', () => {

@@ -38,22 +38,18 @@ const readers: Record<string, { read: Read; valid: string }> = {
   Execute: { read: filled(() => new frontend.ExecuteMessage(), frontend.readExecute), valid: 'p\0\0\0\0\x07' },
   Named: { read: filled(() => new frontend.NamedMessage(), frontend.readNamed), valid: 'Sname\0' },
   Query: { read: frontend.checkQuery, valid: 'select 1\0' },
-  CopyFail: { read: frontend.readCopyFail, valid: 'why\0' },
   SASLInitialResponse: { read: frontend.readSASLInitialResponse, valid: 'SCRAM-SHA-256\0\0\0\0\x02ab' },
   RowDescription: {
     read: backend.readRowDescription,
     valid: '\0\x01ssn\0\0\0\x40\x01\0\x03\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0',
   },
-  ParameterDescription: { read: backend.readParameterDescription, valid: '\0\x01\0\0\0\x19' },
   CopyResponse: { read: backend.readCopyResponse, valid: '\x01\0\x01\0\x01' },
-  CommandComplete: { read: backend.readCommandComplete, valid: 'INSERT 0 12\0' },
   commandRows: { read: backend.commandRows, valid: 'INSERT 0 12\0' },
   ReadyForQuery: { read: backend.readReadyForQuery, valid: 'I' },
   ParameterStatus: { read: backend.readParameterStatus, valid: 'a\0b\0' },
   BackendKeyData: { read: backend.readBackendKeyData, valid: '\0\0\0\x01abcd' },
   Diagnostic: { read: backend.readDiagnostic, valid: 'SERROR\0C42P01\0Mx\0\0' },
   Notification: { read: backend.readNotification, valid: '\0\0\0\x01a\0b\0' },
-  NegotiateProtocolVersion: { read: backend.readNegotiateProtocolVersion, valid: '\0\x03\0\x02\0\0\0\x01_pq_.a\0' },
   Authentication: { read: backend.readAuthentication, valid: '\0\0\0\x05salt' },
   SASLMechanisms: { read: (b, s, e) => backend.readSASLMechanisms(b.subarray(s, e)), valid: 'SCRAM-SHA-256\0\0' },
   StartupPacket: { read: readStartupPacket, valid: '\0\0\0\x1c\0\x03\0\0user\0al\0database\0s\0\0' },
@@ -110,8 +106,7 @@ test('offsets that Parse and Bind give stay inside the message', () => {
       if (frontend.readBind(bindBody, 0, bindBody.length, bind) === null) {
         assert.ok(bind.valuesAt <= bindBody.length);
         assert.equal(bind.resultFormatsAt + 2 * bind.resultFormatCount, bindBody.length);
-        for (const column of [0, 1, 65535])
-          assert.ok([-1, 0, 1].includes(frontend.resultFormat(bindBody, bind, column)));
+        assert.ok(frontend.resultFormats(bindBody, bind).length <= bind.resultFormatCount);
       }
       const parse = new frontend.ParseMessage();
       if (frontend.readParse(parseBody, 0, parseBody.length, parse) === null) {

@@ -4,7 +4,6 @@
  *
  *     RowDescription        int16 count · (string name · int32 table · int16 attribute · int32 type · int16 size
  *                           · int32 modifier · int16 format)[count]
- *     ParameterDescription  int16 count · int32 type[count]
  *     Copy*Response         int8 format · int16 count · int16 format[count]
  *     CommandComplete       string tag
  *     ReadyForQuery         byte status
@@ -12,24 +11,20 @@
  *     BackendKeyData        int32 process · byte[4..256] key
  *     ErrorResponse         (byte field · string value)* · zero byte          NoticeResponse likewise
  *     NotificationResponse  int32 process · string channel · string payload
- *     NegotiateProtocolVersion  int32 version · int32 count · string option[count]
  */
 import { cstringEnd, i16, i32, u16, u32 } from '../../bytes/bytes.ts';
 import { cancelKeyBytesMax, targetFault, TransactionStatus } from './wire.ts';
 import type { WireFault } from './wire.ts';
-import { byteString, CString, readCString, utf8Text } from './wireText.ts';
+import { CString, readCString, utf8Text } from './wireText.ts';
 import type { ByteString } from './wireText.ts';
 
 const badRowDescription = targetFault('RowDescription: contents do not fit the message');
-const badParameterDescription = targetFault('ParameterDescription: contents do not fit the message');
 const badCopyResponse = targetFault('CopyResponse: contents do not fit the message');
-const badCommandComplete = targetFault('CommandComplete: tag is not one terminated string');
 const badReadyForQuery = targetFault('ReadyForQuery: not a transaction status');
 const badParameterStatus = targetFault('ParameterStatus: contents do not fit the message');
 const badKeyData = targetFault('BackendKeyData: key is shorter or longer than the protocol allows');
 const badDiagnostic = targetFault('ErrorResponse or NoticeResponse: contents do not fit the message');
 const badNotification = targetFault('NotificationResponse: contents do not fit the message');
-const badNegotiation = targetFault('NegotiateProtocolVersion: contents do not fit the message');
 const badAuthentication = targetFault('Authentication: contents do not fit the message');
 
 export interface RowField {
@@ -70,16 +65,6 @@ export function readRowDescription(bytes: Uint8Array, start: number, end: number
   return at === end ? fields : badRowDescription;
 }
 
-/** Type OIDs of a statement's parameters. */
-export function readParameterDescription(bytes: Uint8Array, start: number, end: number): number[] | WireFault {
-  if (end - start < 2) return badParameterDescription;
-  const count = u16(bytes, start);
-  if (start + 2 + 4 * count !== end) return badParameterDescription;
-  const types: number[] = [];
-  for (let index = 0; index < count; index++) types.push(u32(bytes, start + 2 + 4 * index));
-  return types;
-}
-
 export interface CopyResponse {
   /** Of the whole COPY: 0 text (also csv), 1 binary. */
   readonly format: 0 | 1;
@@ -101,12 +86,6 @@ export function readCopyResponse(bytes: Uint8Array, start: number, end: number):
     columnFormats.push(columnFormat);
   }
   return { format, columnFormats };
-}
-
-/** The tag, such as `INSERT 0 5`. */
-export function readCommandComplete(bytes: Uint8Array, start: number, end: number): string | WireFault {
-  const stop = cstringEnd(bytes, start, end);
-  return stop >= start && stop === end - 1 ? byteString(bytes, start, stop) : badCommandComplete;
 }
 
 /**
@@ -208,27 +187,6 @@ export function readNotification(bytes: Uint8Array, start: number, end: number):
     payloadStart: channelEnd + 1,
     payloadEnd,
   };
-}
-
-export interface Negotiation {
-  /** Newest version that the target speaks, major in the upper 16 bits. */
-  readonly version: number;
-  /** Protocol options (`_pq_.`) that it did not know. */
-  readonly options: readonly string[];
-}
-
-export function readNegotiateProtocolVersion(bytes: Uint8Array, start: number, end: number): Negotiation | WireFault {
-  if (end - start < 8) return badNegotiation;
-  const count = u32(bytes, start + 4);
-  const options: string[] = [];
-  let at = start + 8;
-  while (at < end) {
-    const stop = cstringEnd(bytes, at, end);
-    if (stop < 0 || options.length === count) return badNegotiation;
-    options.push(utf8Text(bytes, at, stop));
-    at = stop + 1;
-  }
-  return options.length === count ? { version: u32(bytes, start), options } : badNegotiation;
 }
 
 export interface AuthenticationRequest {

@@ -7,7 +7,6 @@
  *     Describe  byte 'S' or 'P' · string name          Close likewise
  *     Execute   string portal · int32 rows, 0 for all
  *     Query     string
- *     CopyFail  string
  *
  * A body must end exactly where its content ends, as the server demands (pq_getmsgend).
  */
@@ -22,7 +21,6 @@ const badBind = clientFault('Bind: contents do not fit the message');
 const badTarget = clientFault('Describe or Close: contents do not fit the message');
 const badExecute = clientFault('Execute: contents do not fit the message');
 const badQuery = clientFault('Query: text is not one terminated string');
-const badCopyFail = clientFault('CopyFail: text is not one terminated string');
 const badSasl = clientFault('SASLInitialResponse: contents do not fit the message');
 
 /** Query text stands in [queryStart, queryEnd), parameter type OIDs from `typesAt`, four bytes each. */
@@ -93,18 +91,6 @@ export function readBind(bytes: Uint8Array, start: number, end: number, into: Bi
   return null;
 }
 
-/**
- * Format in which a Bind asks for result column `column` (from 0): 0 text, 1 binary. None given means text, one given
- * means that one for all. -1: not a format, or not as many as there are columns; the server refuses both.
- */
-export function resultFormat(bytes: Uint8Array, bind: BindMessage, column: number): 0 | 1 | -1 {
-  if (bind.resultFormatCount === 0) return 0;
-  const index = bind.resultFormatCount === 1 ? 0 : column;
-  if (index >= bind.resultFormatCount) return -1;
-  const format = u16(bytes, bind.resultFormatsAt + 2 * index);
-  return format === 0 || format === 1 ? format : -1;
-}
-
 export class ExecuteMessage {
   portal: ByteString = '';
   /** 0 or less: all rows, as the server reads it. */
@@ -143,11 +129,6 @@ export function readNamed(bytes: Uint8Array, start: number, end: number, into: N
 /** Query text stands in [start, end - 1): its zero byte is the last one of the body and the only one. */
 export function checkQuery(bytes: Uint8Array, start: number, end: number): WireFault | null {
   return isOneString(bytes, start, end) ? null : badQuery;
-}
-
-/** The reason that a client gives for ending its COPY. */
-export function readCopyFail(bytes: Uint8Array, start: number, end: number): string | WireFault {
-  return isOneString(bytes, start, end) ? utf8Text(bytes, start, end - 1) : badCopyFail;
 }
 
 export interface SASLInitialResponse {

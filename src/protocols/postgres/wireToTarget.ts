@@ -64,10 +64,6 @@ export function flush(): Uint8Array {
   return new MessageWriter().begin(Frontend.Flush).end().take();
 }
 
-export function copyFail(reason: string): Uint8Array {
-  return new MessageWriter().begin(Frontend.CopyFail).text(reason).end().take();
-}
-
 export function terminate(): Uint8Array {
   return new MessageWriter().begin(Frontend.Terminate).end().take();
 }

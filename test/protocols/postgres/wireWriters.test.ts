@@ -75,7 +75,7 @@ test('messages to the target', () => {
   assert.equal(text(toTarget.close('statement', 's')), 'C\0\0\0\x07Ss\0');
   assert.equal(text(toTarget.sync()), 'S\0\0\0\x04');
   assert.equal(text(toTarget.flush()), 'H\0\0\0\x04');
-  assert.equal(text(toTarget.copyFail('no')), 'f\0\0\0\x07no\0');
+  assert.equal(text(toTarget.execute('p')), 'E\0\0\0\x0ap\0\0\0\0\0');
   assert.equal(text(toTarget.terminate()), 'X\0\0\0\x04');
   assert.equal(toTarget.query('x'.repeat(10_000)).length, 10_006);
 });
