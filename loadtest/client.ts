@@ -6,9 +6,9 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { i32, writeI32 } from '../src/bytes/bytes.ts';
-import { md5Password } from '../src/protocols/postgres/md5.ts';
-import { ClientScram, saltedPasswordOf } from '../src/protocols/postgres/scramClient.ts';
-import type { SaltPassword } from '../src/protocols/postgres/scramClient.ts';
+import { md5Password } from '../src/protocols/postgres/login/md5.ts';
+import { ClientScram, saltedPasswordOf } from '../src/protocols/postgres/login/scramClient.ts';
+import type { SaltPassword } from '../src/protocols/postgres/login/scramClient.ts';
 
 export interface Endpoint {
   readonly host: string;

@@ -2,13 +2,13 @@
  * What a statement costs that comes for the first time, and one that is known: over every statement of the corpus of attacks
  * and harmless twins (test/bypass/corpus), each call taking the next. Analysis, lineage, and what is asked of masked columns.
  */
-import { columnMasks } from '../src/protocols/postgres/maskIndex.ts';
-import { loadParser } from '../src/protocols/postgres/parse.ts';
-import { StatementCache } from '../src/protocols/postgres/statementCache.ts';
-import { StatementFlows } from '../src/protocols/postgres/statementFlows.ts';
+import { columnMasks } from '../src/protocols/postgres/masks/maskIndex.ts';
+import { loadParser } from '../src/protocols/postgres/parse/parse.ts';
+import { StatementCache } from '../src/protocols/postgres/parse/statementCache.ts';
+import { StatementFlows } from '../src/protocols/postgres/masks/statementFlows.ts';
 import { strongerMask } from '../src/policy/strength.ts';
 import { type CorpusStep, readCorpus } from '../test/bypass/corpusFile.ts';
-import { publicPath, shopCatalog } from '../test/protocols/postgres/catalogFixture.ts';
+import { publicPath, shopCatalog } from '../test/protocols/postgres/catalog/fixture.ts';
 import { ssnRules } from './sampleRules.ts';
 import type { Task } from './task.ts';
 

@@ -1,7 +1,7 @@
 /** Finding message boundaries and reading the headers that every query passes: no bytes are copied, nothing is allocated. */
 import { Frame, frameRunEnd, FrameState, nextFrame } from '../src/bytes/frames.ts';
-import { backendLimits, frontendLimits } from '../src/protocols/postgres/wire.ts';
-import { commandRows } from '../src/protocols/postgres/wireBackend.ts';
+import { backendLimits, frontendLimits } from '../src/protocols/postgres/wire/wire.ts';
+import { commandRows } from '../src/protocols/postgres/wire/backend.ts';
 import {
   BindMessage,
   ExecuteMessage,
@@ -9,8 +9,8 @@ import {
   readBind,
   readExecute,
   readParse,
-} from '../src/protocols/postgres/wireFrontend.ts';
-import { dataRow } from '../src/protocols/postgres/wireToClient.ts';
+} from '../src/protocols/postgres/wire/frontend.ts';
+import { dataRow } from '../src/protocols/postgres/wire/toClient.ts';
 import type { Task } from './task.ts';
 
 export const name = 'framing';

@@ -1,11 +1,11 @@
 /** Lineage of ordinary statements and the mask plan of a result. Both are cached per statement by the gateway. */
-import { buildCatalog, type CatalogRow } from '../src/protocols/postgres/catalogBuild.ts';
-import { searchPathOf } from '../src/protocols/postgres/catalog.ts';
-import { lineageOf } from '../src/protocols/postgres/lineage.ts';
-import { flowOf } from '../src/protocols/postgres/lineageFlow.ts';
-import { columnMasks } from '../src/protocols/postgres/maskIndex.ts';
-import { buildMaskPlan, shapeOfLineage } from '../src/protocols/postgres/maskPlan.ts';
-import { loadParser, parseTrees } from '../src/protocols/postgres/parse.ts';
+import { buildCatalog, type CatalogRow } from '../src/protocols/postgres/catalog/build.ts';
+import { searchPathOf } from '../src/protocols/postgres/catalog/catalog.ts';
+import { lineageOf } from '../src/protocols/postgres/lineage/lineage.ts';
+import { flowOf } from '../src/protocols/postgres/lineage/flow/flow.ts';
+import { columnMasks } from '../src/protocols/postgres/masks/maskIndex.ts';
+import { buildMaskPlan, shapeOfLineage } from '../src/protocols/postgres/masks/maskPlan.ts';
+import { loadParser, parseTrees } from '../src/protocols/postgres/parse/parse.ts';
 import { strongerMask } from '../src/policy/strength.ts';
 import { ssnRules } from './sampleRules.ts';
 import type { Task } from './task.ts';

@@ -1,10 +1,10 @@
 /** Statement analysis: parsing and walking, against a hit in the cache by exact text and by skeleton. */
 import { deserialize, serialize } from 'node:v8';
-import { readAnalysis } from '../src/protocols/postgres/distant.ts';
-import { analyzeText } from '../src/protocols/postgres/distantWork.ts';
-import { analyzeBytes } from '../src/protocols/postgres/facts.ts';
-import { defaultParseLimits, fingerprintOf, loadParser, parseBytes } from '../src/protocols/postgres/parse.ts';
-import { StatementCache } from '../src/protocols/postgres/statementCache.ts';
+import { readAnalysis } from '../src/protocols/postgres/masks/distant.ts';
+import { analyzeText } from '../src/protocols/postgres/masks/distantWork.ts';
+import { analyzeBytes } from '../src/protocols/postgres/facts/facts.ts';
+import { defaultParseLimits, fingerprintOf, loadParser, parseBytes } from '../src/protocols/postgres/parse/parse.ts';
+import { StatementCache } from '../src/protocols/postgres/parse/statementCache.ts';
 import type { Task } from './task.ts';
 
 export const name = 'parse';

@@ -3,7 +3,7 @@
  * beside the policies; definitions of views and functions are in it as they are.
  */
 import { z } from 'zod';
-import type { CatalogRows } from '../protocols/postgres/catalogBuild.ts';
+import type { CatalogRows } from '../protocols/postgres/catalog/build.ts';
 
 export interface CatalogSnapshot {
   /** The connection that it was read from. */

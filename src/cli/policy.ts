@@ -1,8 +1,8 @@
 /** `policy check|test|explain|catalog`: what ops ask of their policy files. */
 import { policyCommand } from '../policy/cli.ts';
 import { readPolicyFiles } from '../policy/load.ts';
-import { analyze } from '../protocols/postgres/facts.ts';
-import { loadParser } from '../protocols/postgres/parse.ts';
+import { analyze } from '../protocols/postgres/facts/facts.ts';
+import { loadParser } from '../protocols/postgres/parse/parse.ts';
 import { catalogOpener, readSetting } from './targetCatalog.ts';
 
 /** `policy`. Resolves with the exit code. */

@@ -5,11 +5,11 @@ import { loadConfig } from '../config/load.ts';
 import type { CatalogChoice, OpenCatalog, TargetCatalog } from '../policy/followed.ts';
 import type { ReadSetting } from '../policy/setting.ts';
 import { strongerMask } from '../policy/strength.ts';
-import { catalogNames } from '../protocols/postgres/catalogNames.ts';
-import { buildCatalog } from '../protocols/postgres/catalogBuild.ts';
-import { analyze } from '../protocols/postgres/facts.ts';
-import { followStatements } from '../protocols/postgres/lineageExplain.ts';
-import { parseTrees } from '../protocols/postgres/parse.ts';
+import { catalogNames } from '../protocols/postgres/catalog/names.ts';
+import { buildCatalog } from '../protocols/postgres/catalog/build.ts';
+import { analyze } from '../protocols/postgres/facts/facts.ts';
+import { followStatements } from '../protocols/postgres/lineage/explain.ts';
+import { parseTrees } from '../protocols/postgres/parse/parse.ts';
 import { readSnapshot, writeSnapshot } from './catalogSnapshot.ts';
 import type { CatalogSnapshot } from './catalogSnapshot.ts';
 

@@ -1,6 +1,6 @@
 /** Where threads find the tasks of heavyWork.ts. The main thread does not load that: it would be paid at every start. */
 import type { HeavyTaskModules } from '../lanes/heavy.ts';
-import { flowsTask, textTask } from '../protocols/postgres/distant.ts';
+import { flowsTask, textTask } from '../protocols/postgres/masks/distant.ts';
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 /** Under type stripping threads run .ts files, from dist .js. */

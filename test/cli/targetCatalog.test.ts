@@ -9,8 +9,8 @@ import { readSnapshot } from '../../src/cli/catalogSnapshot.ts';
 import { catalogOpener, readSetting } from '../../src/cli/targetCatalog.ts';
 import { policyCommand } from '../../src/policy/cli.ts';
 import { readPolicyFiles } from '../../src/policy/load.ts';
-import { analyze } from '../../src/protocols/postgres/facts.ts';
-import { loadParser } from '../../src/protocols/postgres/parse.ts';
+import { analyze } from '../../src/protocols/postgres/facts/facts.ts';
+import { loadParser } from '../../src/protocols/postgres/parse/parse.ts';
 import { startPostgres } from '../support/postgres.ts';
 import type { PostgresServer } from '../support/postgres.ts';
 

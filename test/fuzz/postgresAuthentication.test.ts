@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { TargetAuthentication } from '../../src/protocols/postgres/authentication.ts';
-import { scrubDiagnostics } from '../../src/protocols/postgres/diagnostics.ts';
-import { makeMockVerifier, ServerScram } from '../../src/protocols/postgres/scramServer.ts';
-import { WireFault } from '../../src/protocols/postgres/wire.ts';
+import { TargetAuthentication } from '../../src/protocols/postgres/login/authentication.ts';
+import { scrubDiagnostics } from '../../src/protocols/postgres/diagnostics/diagnostics.ts';
+import { makeMockVerifier, ServerScram } from '../../src/protocols/postgres/login/scramServer.ts';
+import { WireFault } from '../../src/protocols/postgres/wire/wire.ts';
 import { preparePassword } from '../../src/scram/saslprep.ts';
 import { parseVerifier } from '../../src/scram/verifier.ts';
 

@@ -7,12 +7,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Frame, frameRunEnd, FrameState, nextFrame } from '../../src/bytes/frames.ts';
-import { serverEndPoint } from '../../src/protocols/postgres/authenticationBinding.ts';
-import { judgeStartup } from '../../src/protocols/postgres/startup.ts';
-import { backendLimits, frontendLimits, WireFault } from '../../src/protocols/postgres/wire.ts';
-import * as backend from '../../src/protocols/postgres/wireBackend.ts';
-import * as frontend from '../../src/protocols/postgres/wireFrontend.ts';
-import { readStartupPacket } from '../../src/protocols/postgres/wireStartup.ts';
+import { serverEndPoint } from '../../src/protocols/postgres/login/authenticationBinding.ts';
+import { judgeStartup } from '../../src/protocols/postgres/login/startup.ts';
+import { backendLimits, frontendLimits, WireFault } from '../../src/protocols/postgres/wire/wire.ts';
+import * as backend from '../../src/protocols/postgres/wire/backend.ts';
+import * as frontend from '../../src/protocols/postgres/wire/frontend.ts';
+import { readStartupPacket } from '../../src/protocols/postgres/wire/startup.ts';
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 1500);
 

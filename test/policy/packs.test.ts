@@ -9,8 +9,8 @@ import { policyCommand } from '../../src/policy/cli.ts';
 import { loadPolicies, readPolicyFiles } from '../../src/policy/load.ts';
 import { policyReference } from '../../src/policy/reference.ts';
 import { kindSet } from '../../src/policy/vocabulary.ts';
-import { analyze } from '../../src/protocols/postgres/facts.ts';
-import { loadParser } from '../../src/protocols/postgres/parse.ts';
+import { analyze } from '../../src/protocols/postgres/facts/facts.ts';
+import { loadParser } from '../../src/protocols/postgres/parse/parse.ts';
 
 const root = join(import.meta.dirname, '../..');
 const packs = join(root, 'policies');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import type { Services, SessionAudit, Wire } from '../../src/protocols/protocol.ts';
-import { loadParser } from '../../src/protocols/postgres/parse.ts';
+import { loadParser } from '../../src/protocols/postgres/parse/parse.ts';
 import { bind, execute, parse, query, sync } from '../support/rawPostgres.ts';
 import {
   type Answer,

@@ -2,7 +2,7 @@
  * Exchanges between a client and a scripted target, masks on. `raw` are values that no client may read; `seen` must
  * arrive.
  */
-import { typeOids } from './postgres/catalogFixture.ts';
+import { typeOids } from './postgres/catalog/fixture.ts';
 import {
   bind,
   close,

@@ -2,11 +2,11 @@
  * A PostgreSQL server made of a script: it logs anybody in, gives the catalog of the little shop of
  * `postgres/catalogFixture.ts`, and answers everything else as a test wants it, lies included. It knows no socket.
  */
-import { catalogStampSql } from '../../src/protocols/postgres/catalogProbe.ts';
-import { catalogPrelude, catalogQueries } from '../../src/protocols/postgres/catalogQueries.ts';
-import type { CatalogRow } from '../../src/protocols/postgres/catalogBuild.ts';
+import { catalogStampSql } from '../../src/protocols/postgres/catalog/probe.ts';
+import { catalogPrelude, catalogQueries } from '../../src/protocols/postgres/catalog/queries.ts';
+import type { CatalogRow } from '../../src/protocols/postgres/catalog/build.ts';
 import { cstring, int16, int32, message } from '../support/rawPostgres.ts';
-import { shopRows, typeOids } from './postgres/catalogFixture.ts';
+import { shopRows, typeOids } from './postgres/catalog/fixture.ts';
 
 export const authenticationOk = message('R', int32(0));
 const keyData = message('K', int32(4711), Buffer.from('cafe'));

@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
-import { TargetAuthentication } from '../../src/protocols/postgres/authentication.ts';
-import { saltedPasswordOf } from '../../src/protocols/postgres/scramClient.ts';
+import { TargetAuthentication } from '../../src/protocols/postgres/login/authentication.ts';
+import { saltedPasswordOf } from '../../src/protocols/postgres/login/scramClient.ts';
 
 export interface RawMessage {
   /** One letter. */

@@ -74,7 +74,7 @@ const bannedModules: readonly {
     except: [
       ...policyInput,
       // Reads the WebAssembly file of the parser, once, before anything is parsed.
-      'src/protocols/postgres/parse.ts',
+      'src/protocols/postgres/parse/parse.ts',
     ],
   },
   {

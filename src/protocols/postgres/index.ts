@@ -1,17 +1,17 @@
 /** PostgreSQL as a protocol of the gate. What sessions share lives here. */
 import { reportBug } from '../../errors.ts';
 import type { Protocol, ProtocolStatistics, Services, Session, SessionEvents, Target, Wire } from '../protocol.ts';
-import { CancelRegistry } from './cancel.ts';
-import { columnNames } from './catalogNames.ts';
-import { CatalogSource } from './catalogSource.ts';
-import { DistantFlows } from './distantFlows.ts';
-import { defaultParseLimits, loadParser } from './parse.ts';
-import { PostgresSession } from './session.ts';
-import type { Cancellable, Shared } from './session.ts';
-import { openSimpleClient } from './simpleClient.ts';
-import { StatementCache } from './statementCache.ts';
-import type { KeyData } from './wireBackend.ts';
-import { cancelRequest } from './wireToTarget.ts';
+import { CancelRegistry } from './login/cancel.ts';
+import { columnNames } from './catalog/names.ts';
+import { CatalogSource } from './catalog/source.ts';
+import { DistantFlows } from './masks/distantFlows.ts';
+import { defaultParseLimits, loadParser } from './parse/parse.ts';
+import { PostgresSession } from './session/session.ts';
+import type { Cancellable, Shared } from './session/session.ts';
+import { openSimpleClient } from './login/simpleClient.ts';
+import { StatementCache } from './parse/statementCache.ts';
+import type { KeyData } from './wire/backend.ts';
+import { cancelRequest } from './wire/toTarget.ts';
 
 const cancelKeysMax = 100_000;
 

@@ -1,6 +1,6 @@
 /** Parse trees that no parser gives. */
 import fc from 'fast-check';
-import { parseTrees } from '../../../src/protocols/postgres/parse.ts';
+import { parseTrees } from '../../../src/protocols/postgres/parse/parse.ts';
 
 const replacements = [
   'null',

@@ -1,0 +1,389 @@
+/** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
+import { type AstRecord, isRecord, list, names, record, tagOf, text } from '../parse/ast.ts';
+import { builtinNature } from './builtins.ts';
+import { hazardsOf, recordBranches, recordCast, recordOperatorHazard, recordParsing } from './flow/hazards.ts';
+import { resolveCall } from './functions.ts';
+import { applyOperator } from './hidden.ts';
+import {
+  type Analysis,
+  type Scope,
+  enter,
+  isSystemColumn,
+  leave,
+  lookupName,
+  lookupQualified,
+  lookupTable,
+  parameterNamed,
+  spend,
+} from './scope.ts';
+import { queryColumns } from './select.ts';
+import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './value.ts';
+import { steadyIf } from './value.ts';
+import { isPlain } from './plain.ts';
+import { isUnchangedCast, recordReturning } from './types.ts';
+
+/**
+ * Tags whose value depends on what stands inside them and on nothing else. Everything not listed here or in
+ * `evaluateTag` is opaque.
+ */
+const computedTags: ReadonlySet<string> = new Set([
+  'A_ArrayExpr',
+  'A_Indices',
+  'BooleanTest',
+  'CaseWhen',
+  'JsonAggConstructor',
+  'JsonArgument',
+  'JsonArrayAgg',
+  'JsonArrayConstructor',
+  'JsonBehavior',
+  'JsonFormat',
+  'JsonFuncExpr',
+  'JsonIsPredicate',
+  'JsonKeyValue',
+  'JsonObjectAgg',
+  'JsonObjectConstructor',
+  'JsonOutput',
+  'JsonParseExpr',
+  'JsonReturning',
+  'JsonScalarExpr',
+  'JsonSerializeExpr',
+  'JsonTablePathSpec',
+  'JsonValueExpr',
+  'List',
+  'MinMaxExpr',
+  'NamedArgExpr',
+  'ResTarget',
+  'SortBy',
+  'TypeName',
+  'XmlExpr',
+  'XmlSerialize',
+]);
+
+/** Those of them that give a value of a type which is named. */
+const checkingTags: ReadonlySet<string> = new Set(
+  (
+    'JsonArrayAgg JsonArrayConstructor JsonFuncExpr JsonObjectAgg JsonObjectConstructor JsonParseExpr JsonScalarExpr ' +
+    'JsonSerializeExpr XmlSerialize'
+  ).split(' '),
+);
+
+/** Tags that hold no column. */
+const constantTags: ReadonlySet<string> = new Set([
+  'A_Const',
+  'BitString',
+  'Boolean',
+  // WHERE CURRENT OF: the cursor's row was chosen by a query that has been judged.
+  'CurrentOfExpr',
+  'Float',
+  'Integer',
+  'MergeSupportFunc',
+  'SetToDefault',
+  'SQLValueFunction',
+  'String',
+]);
+
+/**
+ * Expressions that use columns and are still safe, with the reason. What they tell of a value is at most whether it
+ * is there; policy decides on such probing by the columns that a statement names, not by masking its answer.
+ */
+const safeTags: Readonly<Record<string, string>> = {
+  GroupingFunc: 'tells the grouping set of a row, never a value',
+};
+
+/** Lineage of one expression. `node` is a wrapped node; anything else is opaque. */
+export function evaluate(analysis: Analysis, scope: Scope, node: unknown): Value {
+  if (node === undefined || node === null) return constant;
+  const tag = tagOf(node);
+  if (tag === '') return opaque;
+  const value = enter(analysis) ? evaluateTag(analysis, scope, tag, record(record(node)[tag])) : opaque;
+  leave(analysis);
+  spend(analysis, value.sources.size);
+  return value;
+}
+
+function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRecord): Value {
+  switch (tag) {
+    case 'ColumnRef':
+      spendLookup(analysis, scope);
+      return columnReference(analysis, scope, list(body.fields));
+    case 'ParamRef':
+      return parameterReference(scope, body.number);
+    case 'FuncCall':
+      return resolveCall(analysis, scope, body).value;
+    case 'A_Expr':
+      return operation(analysis, scope, body);
+    case 'TypeCast':
+      return cast(analysis, scope, body);
+    case 'CollateClause':
+      return evaluate(analysis, scope, body.arg);
+    case 'A_Indirection':
+      return indirection(analysis, scope, body);
+    case 'SubLink':
+      return subLink(analysis, scope, body);
+    case 'CoalesceExpr':
+      return coalesce(analysis, scope, list(body.args));
+    case 'BoolExpr': {
+      const value = dependencies(analysis, scope, body);
+      // AND and OR stop at the first part that decides.
+      if (body.boolop !== 'NOT_EXPR') recordChoice(analysis, value);
+      return value;
+    }
+    case 'CaseExpr':
+      return caseExpression(analysis, scope, body);
+    case 'RowExpr':
+      return dependencies(analysis, scope, body.args);
+    case 'NullTest':
+      return nullTest(analysis, scope, body.arg);
+    case 'JsonArrayQueryConstructor': {
+      const value = computedFrom(rowValue(queryColumns(analysis, scope, body.query)));
+      recordReturning(analysis, body, value);
+      return value;
+    }
+  }
+  if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return constant;
+  if (!computedTags.has(tag)) return opaque;
+  const value = dependencies(analysis, scope, body);
+  recordParsing(analysis, tag, body, value);
+  if (checkingTags.has(tag)) recordReturning(analysis, body, value);
+  return value;
+}
+
+/** A name is looked for in every element of every level, and in each among its columns. */
+function spendLookup(analysis: Analysis, scope: Scope): void {
+  for (let at: Scope | null = scope; at !== null && analysis.nodesLeft >= 0; at = at.parent) {
+    spend(analysis, at.elements.length >> 2);
+    for (const element of at.elements) spend(analysis, element.columns.list.length >> 4);
+  }
+}
+
+/** What all wrapped nodes inside a struct depend on. */
+export function dependencies(analysis: Analysis, scope: Scope, body: unknown): Value {
+  const all = new Dependencies();
+  addDependencies(analysis, scope, body, all);
+  return all.value();
+}
+
+function addDependencies(analysis: Analysis, scope: Scope, node: unknown, all: Dependencies): void {
+  if (!enter(analysis)) all.add(opaque);
+  else if (Array.isArray(node)) for (const item of node) addDependencies(analysis, scope, item, all);
+  else if (tagOf(node) !== '') all.add(evaluate(analysis, scope, node));
+  else if (isRecord(node))
+    for (const key in node) if (typeof node[key] === 'object') addDependencies(analysis, scope, node[key], all);
+  leave(analysis);
+}
+
+function columnReference(analysis: Analysis, scope: Scope, fields: readonly unknown[]): Value {
+  const parts = names(fields);
+  if (tagOf(fields.at(-1)) === 'A_Star') {
+    // In an expression `t.*` is the row itself: f(t.*), ROW(t.*), t.* IS NULL.
+    const table = parts.length === 0 ? null : lookupTable(scope, parts.at(-2) ?? null, parts[parts.length - 1]);
+    return table === null ? opaque : rowValue(table.columns);
+  }
+  if (parts.length !== fields.length) return opaque;
+  const value = namedValue(analysis, scope, parts);
+  // Where it is not certain what a name means, it may be a call, whose body asks and writes.
+  if (
+    value.kind === 'opaque' &&
+    parts.length > 1 &&
+    analysis.flow !== null &&
+    mayBeCall(analysis, parts[parts.length - 1])
+  )
+    callOfRow(analysis, scope, { ColumnRef: { fields: fields.slice(0, -1) } }, parts[parts.length - 1]);
+  return value;
+}
+
+function namedValue(analysis: Analysis, scope: Scope, parts: readonly string[]): Value {
+  switch (parts.length) {
+    case 1:
+      return lookupName(scope, parts[0]);
+    case 2:
+      return attributeOfTable(analysis, scope, parts[0], parts[1]);
+    case 3:
+      return lookupQualified(scope, parts[0], parts[1], parts[2]);
+    case 4:
+      return lookupQualified(scope, parts[1], parts[2], parts[3]);
+    default:
+      return opaque;
+  }
+}
+
+/**
+ * `t.name`: a column, or a function of that name of the whole row (manual, 8.16.5); inside a function also a field of a
+ * parameter. Fields of a parameter are not told apart: a row is converted to its type by position, whatever it calls them.
+ */
+function attributeOfTable(analysis: Analysis, scope: Scope, tableName: string, name: string): Value {
+  const table = lookupTable(scope, null, tableName);
+  if (table === null) {
+    const given = parameterNamed(scope, tableName);
+    if (given === null || mayBeCall(analysis, name) || scope.parameters?.functionName === tableName)
+      return lookupQualified(scope, null, tableName, name);
+    return computedFrom(given);
+  }
+  const { list: columns, openAt } = table.columns;
+  const isUnknown = openAt !== -1 && columns.every((column) => column.name !== name);
+  if (isUnknown && mayBeCall(analysis, name)) return opaque;
+  const isCall = openAt === -1 && columns.every((column) => column.name !== name) && !isSystemColumn(name);
+  // The name alone may mean a column as well, and then it is not the row that the function gets.
+  if (!isCall || lookupName(scope, tableName) !== rowValue(table.columns))
+    return lookupQualified(scope, null, tableName, name);
+  return callOfRow(analysis, scope, { ColumnRef: { fields: [{ String: { sval: tableName } }] } }, name);
+}
+
+/** What a function of one row gives. */
+function callOfRow(analysis: Analysis, scope: Scope, row: unknown, name: string): Value {
+  return resolveCall(analysis, scope, { funcname: [{ String: { sval: name } }], args: [row] }).value;
+}
+
+/** Whether a field of this name could be a function that does more than compute from the row. */
+function mayBeCall(analysis: Analysis, name: string): boolean {
+  return analysis.catalog.functions(null, name, analysis.path).length > 0 || builtinNature(name, null) === 'opaque';
+}
+
+/** `$1` is a value that the client sent, or an argument inside a function body. */
+function parameterReference(scope: Scope, number: unknown): Value {
+  if (scope.parameters === null) return constant;
+  return (typeof number === 'number' ? scope.parameters.values[number - 1] : undefined) ?? opaque;
+}
+
+/**
+ * Whether a column is NULL, masks keep visible anyway. Whether `nullif(ssn, '1')` is, tells a digit: what is computed
+ * counts.
+ */
+function nullTest(analysis: Analysis, scope: Scope, node: unknown): Value {
+  const all = new Dependencies();
+  const parts = tagOf(node) === 'RowExpr' ? list(record(record(node).RowExpr).args) : [node];
+  for (const part of parts) {
+    const value = evaluate(analysis, scope, part);
+    if (!isPlain(analysis, value)) all.add(value);
+  }
+  return all.value();
+}
+
+function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const operator = names(body.name).at(-1) ?? '';
+  const all = new Dependencies();
+  const left = operand(analysis, scope, body.lexpr);
+  const right = operand(analysis, scope, body.rexpr);
+  all.add(left);
+  all.add(right);
+  recordOperatorHazard(analysis, scope, operator, body, right, all.value());
+  const operands = body.lexpr === undefined ? [right] : [left, right];
+  for (const name of operatorsOf(operator)) all.add(applyOperator(analysis, name, operands));
+  const value = all.value();
+  return body.kind === 'AEXPR_OP' && operator === '||' ? steadyIf(value, operands) : value;
+}
+
+/**
+ * What a value decides of what is shown in its place, or of what runs, is an answer whatever masks hide: in NULLs and errors, in
+ * the size of the result and in the time it takes.
+ */
+function recordChoice(analysis: Analysis, conditions: Value): void {
+  if (analysis.flow?.choosing === true) analysis.flow.probe('expression', conditions);
+}
+
+/** The operators that one stands for: `x BETWEEN y AND z` calls those of the comparisons that it is short for. */
+function operatorsOf(operator: string): readonly string[] {
+  return operator.includes('BETWEEN') ? ['>=', '<=', '<', '>'] : [operator];
+}
+
+/** The right side of IN and BETWEEN is a list. */
+function operand(analysis: Analysis, scope: Scope, node: unknown): Value {
+  const isList = tagOf(node) === '';
+  // Counted like the node itself, since the stack grows by both.
+  const value = !enter(analysis)
+    ? opaque
+    : isList
+      ? dependencies(analysis, scope, node)
+      : evaluate(analysis, scope, node);
+  leave(analysis);
+  return value;
+}
+
+function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const inner = evaluate(analysis, scope, body.arg);
+  recordCast(analysis, inner, record(body.typeName), body.arg);
+  const verdict = isUnchangedCast(analysis, inner, record(body.typeName));
+  if (verdict === 'unchanged') return inner;
+  if (verdict === 'opaque' && inner.kind !== 'opaque') analysis.folded?.add(opaque);
+  // A row keeps its fields' values under a cast, but which name each has then is not known.
+  return verdict === 'opaque' ? opaque : steadyIf(computedFrom(inner), [inner]);
+}
+
+function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  let value = evaluate(analysis, scope, body.arg);
+  const steps = list(body.indirection);
+  for (const [at, step] of steps.entries()) {
+    const tag = tagOf(step);
+    if (tag === 'String') {
+      const before = at === 0 ? body.arg : { A_Indirection: { arg: body.arg, indirection: steps.slice(0, at) } };
+      value = fieldOrCall(analysis, scope, value, before, text(record(record(step).String).sval));
+    } else if (tag === 'A_Indices') {
+      const all = new Dependencies();
+      all.add(value);
+      addDependencies(analysis, scope, record(step).A_Indices, all);
+      value = all.value();
+    } else if (tag !== 'A_Star') return opaque;
+  }
+  return value;
+}
+
+/** `(row).name`: a field, or else a function of that name of the row (manual, 8.16.5). `row`: the node that `value` is of. */
+function fieldOrCall(analysis: Analysis, scope: Scope, value: Value, row: unknown, name: string): Value {
+  const isField = value.row?.list.some((column) => column.name === name) === true;
+  if (isField || !mayBeCall(analysis, name)) return fieldOf(value, name);
+  // Of a row with aliases for its columns the type keeps the names that it had, so that it may be a field nevertheless.
+  const field = value.row?.openAt === -1 ? computedFrom(value) : fieldOf(value, name);
+  return either(field, callOfRow(analysis, scope, row, name));
+}
+
+function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  // A query takes time.
+  if (analysis.flow !== null) analysis.flow.hazards++;
+  // EXISTS tells only whether a row is there: a question of filters, not of values.
+  if (body.subLinkType === 'EXISTS_SUBLINK') {
+    if (analysis.flow !== null) queryColumns(analysis, scope, body.subselect);
+    return constant;
+  }
+  const columns = queryColumns(analysis, scope, body.subselect);
+  if (body.subLinkType === 'EXPR_SUBLINK' && columns.list.length === 1 && columns.openAt === -1)
+    return columns.list[0].value;
+  const all = new Dependencies();
+  all.addColumns(columns);
+  addDependencies(analysis, scope, body.testexpr, all);
+  const both = all.value();
+  // `x IN (SELECT ..)` names no operator and compares by `=`.
+  all.add(applyOperator(analysis, names(body.operName).at(-1) ?? '=', [both, both]));
+  return all.value();
+}
+
+/** One of the arguments, unchanged. Which one tells more than being NULL only where an argument is computed. */
+function coalesce(analysis: Analysis, scope: Scope, args: readonly unknown[]): Value {
+  const before = hazardsOf(analysis);
+  const conditions = new Dependencies();
+  const choices = new Dependencies();
+  let result = constant;
+  for (const arg of args) {
+    const value = evaluate(analysis, scope, arg);
+    if (!isPlain(analysis, value)) conditions.add(value);
+    if (!value.steady) choices.add(value);
+    result = either(result, value);
+  }
+  recordBranches(analysis, before, conditions.value());
+  recordChoice(analysis, choices.value());
+  return result;
+}
+
+/** Results pass through unchanged; what conditions tell of a column is taken as computed from it. */
+function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const conditions = new Dependencies();
+  addDependencies(analysis, scope, body.arg, conditions);
+  let result = evaluate(analysis, scope, body.defresult);
+  for (const item of list(body.args)) {
+    const when = record(record(item).CaseWhen);
+    addDependencies(analysis, scope, when.expr, conditions);
+    result = either(result, evaluate(analysis, scope, when.result));
+  }
+  const told = conditions.value();
+  recordChoice(analysis, told);
+  return told.kind === 'constant' ? result : either(computedFrom(result), told);
+}

@@ -1,0 +1,398 @@
+/** Lineage of function and operator calls. */
+import { type AstRecord, list, names, record, stringConstant, text, unwrap } from '../parse/ast.ts';
+import { type Catalog, type PgFunction, type SearchPath, anyPath, definitionPath } from '../catalog/catalog.ts';
+import { keyRelation, searchPathOf } from '../catalog/catalog.ts';
+import { type BuiltinNature, builtinNature, isPureByOwner, isSteadyCall } from './builtins.ts';
+import { dependencies, evaluate } from './expressions.ts';
+import { isDependent, recordCall, recordUnreadableCall } from './flow/calls.ts';
+import { recordStatement } from './flow/commands.ts';
+import { recordCondition } from './flow/conditions.ts';
+import { recordWindow } from './flow/query.ts';
+import { aggregateValue, operatorIsPure } from './hidden.ts';
+import { isHarmlessBody } from './plpgsql.ts';
+import { isAlone, isBare, isPlain } from './plain.ts';
+import { type Analysis, type Scope, rootScope } from './scope.ts';
+import { statementColumns } from './select.ts';
+import { recordTypesOf } from './types.ts';
+import {
+  type Columns,
+  type Value,
+  Dependencies,
+  constant,
+  either,
+  knownColumns,
+  noColumns,
+  opaque,
+  rowValue,
+  steadyIf,
+} from './value.ts';
+import { findColumn, renameColumns, unionColumns, unknownColumns } from './value.ts';
+
+/** What a call returns: as a value in an expression, and as columns in FROM. */
+export interface CallResult {
+  readonly value: Value;
+  readonly columns: Columns;
+  /** One column without a name of its own: in FROM an alias renames it. */
+  readonly scalar: boolean;
+}
+
+interface Argument {
+  /** '' for positional notation. */
+  readonly name: string;
+  readonly value: Value;
+}
+
+const opaqueCall: CallResult = Object.freeze({ value: opaque, columns: unknownColumns, scalar: false });
+
+/** Lineage of a FuncCall struct. Overloads that cannot be told apart here are taken together. */
+export function resolveCall(analysis: Analysis, scope: Scope, body: AstRecord): CallResult {
+  return resolveNamed(analysis, scope, body, takes, (_, args) => args);
+}
+
+/** Columns that CALL returns: the procedure's OUT and INOUT parameters. `body`: its FuncCall struct. */
+export function resolveProcedure(analysis: Analysis, scope: Scope, body: AstRecord): Columns {
+  return resolveNamed(analysis, scope, body, takesOutputs, inputsOf).columns;
+}
+
+/**
+ * @param mayTake whether a function can be called with so many arguments.
+ * @param inputs those of the arguments that the function is given.
+ */
+function resolveNamed(
+  analysis: Analysis,
+  scope: Scope,
+  body: AstRecord,
+  mayTake: (f: PgFunction, count: number) => boolean,
+  inputs: (f: PgFunction, args: readonly Argument[]) => readonly Argument[],
+): CallResult {
+  const parts = names(body.funcname);
+  const name = parts.at(-1);
+  if (name === undefined || parts.length > 3) return opaqueCall;
+  const schema = parts.at(-2) ?? null;
+  const args = list(body.args).map((node) => argument(analysis, scope, node));
+  const { catalog, path } = analysis;
+  const candidates = catalog.functions(schema, name, path).filter((f) => mayTake(f, args.length));
+  const inCatalog = (schema === null || schema === 'pg_catalog') && catalog.builtinFunction(name) !== undefined;
+  // Helpers of the information schema compute from their arguments and from the catalog; drivers call them.
+  const hasBuiltin = inCatalog || (schema === 'information_schema' && name.startsWith('_pg_'));
+
+  let result: CallResult | null = hasBuiltin ? callBuiltin(analysis, name, body, args) : null;
+  for (const candidate of candidates) {
+    const next = callUser(analysis, candidate, inputs(candidate, args));
+    result = result === null ? next : eitherCall(result, next);
+  }
+  const known = result !== null;
+  // What is not known may be a function made a moment ago.
+  if (!known) analysis.folded?.add(opaque);
+  result ??= callAttribute(name, args);
+  if (analysis.flow !== null) {
+    const vouched =
+      known &&
+      (!hasBuiltin || isVouched(analysis, 'pg_catalog', name)) &&
+      candidates.every((f) => isVouched(analysis, f.schema, f.name));
+    recordCall(analysis, name, body, candidates, {
+      values: args.map((arg) => arg.value),
+      all: computed(args),
+      told: vouched ? toldThrough(analysis, args) : computed(args),
+      known: known || result !== opaqueCall,
+    });
+    recordWindow(analysis, scope, record(body.over));
+  }
+  return withModifiers(analysis, scope, body, result);
+}
+
+function argument(analysis: Analysis, scope: Scope, node: unknown): Argument {
+  const named = unwrap(node, 'NamedArgExpr');
+  if (named === null) return { name: '', value: evaluate(analysis, scope, node) };
+  return { name: text(named.name), value: evaluate(analysis, scope, named.arg) };
+}
+
+/** Whether it can be called with so many arguments. */
+export function takes(f: PgFunction, count: number): boolean {
+  // Direct and aggregated arguments of ordered-set aggregates are counted together by the catalog only.
+  return f.kind === 'a' || (count >= f.argumentsMin && count <= f.argumentsMax);
+}
+
+/** CALL gives OUT parameters an argument too, which says nothing (manual, CALL). */
+function takesOutputs(f: PgFunction, count: number): boolean {
+  const outputs = f.modes.filter((mode) => mode === 'o').length;
+  return takes(f, count) || takes(f, count - outputs);
+}
+
+function inputsOf(f: PgFunction, args: readonly Argument[]): readonly Argument[] {
+  const given = args.filter(({ name }, at) =>
+    name === '' ? f.modes[at] !== 'o' : !f.outputNames.includes(name) || f.inputNames.includes(name),
+  );
+  return takes(f, given.length) ? given : args;
+}
+
+function eitherCall(a: CallResult, b: CallResult): CallResult {
+  return { value: either(a.value, b.value), columns: unionColumns(a.columns, b.columns), scalar: a.scalar && b.scalar };
+}
+
+/** FILTER and ORDER BY inside an aggregate decide which values come out and how; a window's own order does not. */
+function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord, result: CallResult): CallResult {
+  if (body.agg_filter === undefined && body.agg_order === undefined) return result;
+  const all = new Dependencies();
+  all.add(result.value);
+  all.add(recordCondition(analysis, scope, body.agg_filter, 'filter'));
+  const within = body.agg_within_group === true;
+  // count(x ORDER BY y) is still only a number.
+  const counts = !within && result.value.kind === 'constant';
+  if (analysis.flow !== null || !counts) {
+    const order = dependencies(analysis, scope, body.agg_order);
+    if (!counts) all.add(order);
+    // What stands behind WITHIN GROUP is itself aggregated.
+    if (!within) analysis.flow?.probe('order_by', order);
+  }
+  return { ...result, value: all.value() };
+}
+
+function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): CallResult {
+  const nature = natureOfCall(analysis, name, body, args);
+  if (nature === 'opaque') return opaqueCall;
+  const value = toldByBuiltin(analysis, nature, name, body, args);
+  const builtin = analysis.catalog.builtinFunction(name);
+  const outputs = builtin?.outputNames ?? [];
+  if (outputs.length > 0) {
+    const columns = knownColumns(outputs.map((output) => ({ name: output, value })));
+    return {
+      value: outputs.length > 1 && value.kind !== 'opaque' ? { ...value, row: columns } : value,
+      columns,
+      scalar: false,
+    };
+  }
+  if (builtin === undefined || builtin.open)
+    return { value, columns: { list: [], openAt: 0, rest: value }, scalar: false };
+  return scalarCall(name, value);
+}
+
+function natureOfCall(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): BuiltinNature {
+  const { settings, largeObjects } = analysis.stores;
+  if (name === 'current_setting' && (settings || (args.length > 0 && isServerSetting(analysis, args[0].value))))
+    return 'computed';
+  if (largeObjects && (name === 'lo_get' || name === 'loread')) return 'computed';
+  return builtinNature(name, stringConstant(list(body.args)[0]));
+}
+
+/** The view pg_settings leaves out what sessions invent. */
+function isServerSetting(analysis: Analysis, value: Value): boolean {
+  if (value.kind !== 'column' || !value.alone) return false;
+  const [key] = value.sources;
+  const relation = analysis.catalog.relation(keyRelation(key));
+  return relation?.system === true && relation.name === 'pg_settings' && relation.byName.get('name')?.key === key;
+}
+
+/** What the result of a built-in function depends on. */
+function toldByBuiltin(
+  analysis: Analysis,
+  nature: Exclude<BuiltinNature, 'opaque'>,
+  name: string,
+  body: AstRecord,
+  args: readonly Argument[],
+): Value {
+  switch (nature) {
+    case 'safe':
+      return constant;
+    case 'computed':
+      if (isVouched(analysis, 'pg_catalog', name)) return toldThrough(analysis, args);
+      return isSteadyCall(name, list(body.args)) ? steadyIf(computed(args), valuesOf(args)) : computed(args);
+    case 'counts_nulls': {
+      // `count(DISTINCT x)` over a column and a guess beside it tells whether they are equal.
+      const isHarmless = body.agg_distinct === true ? isAlone : isPlain;
+      return computed(args.filter((arg) => !isHarmless(analysis, arg.value)));
+    }
+  }
+}
+
+/** Whether policy vouches for the results of this function. */
+function isVouched(analysis: Analysis, schema: string, name: string): boolean {
+  return analysis.safe.size > 0 && analysis.safe.has(`${schema}.${name}`);
+}
+
+/** What shows through a function that policy vouches for: arguments that are no bare columns. */
+function toldThrough(analysis: Analysis, args: readonly Argument[]): Value {
+  return computed(args.filter((arg) => !isBare(analysis, arg.value)));
+}
+
+function scalarCall(name: string, value: Value): CallResult {
+  return { value, columns: knownColumns([{ name, value }]), scalar: true };
+}
+
+function valuesOf(args: readonly Argument[]): readonly Value[] {
+  return args.map((arg) => arg.value);
+}
+
+function computed(args: readonly Argument[]): Value {
+  const all = new Dependencies();
+  for (const arg of args) all.add(arg.value);
+  return all.value();
+}
+
+/** `f(t)` may mean the column f of the row t (manual, 8.16.5); anything else of this name is unknown here. */
+function callAttribute(name: string, args: readonly Argument[]): CallResult {
+  const row = args.length === 1 ? args[0].value.row : null;
+  const value = row === null ? undefined : findColumn(row, name);
+  return value === undefined ? opaqueCall : scalarCall(name, value);
+}
+
+function callUser(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (isVouched(analysis, f.schema, f.name)) return callVouched(analysis, f, args);
+  return callKnown(analysis, f, args);
+}
+
+/**
+ * A function that policy vouches for. What its body asks of bare columns, or of others, shows in nothing but its result;
+ * what a body in SQL writes is written nevertheless.
+ */
+function callVouched(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  const told = toldThrough(analysis, args);
+  const flow = analysis.calls ?? analysis.flow;
+  if (flow !== null) {
+    const { probing } = flow;
+    flow.probing = probing && isDependent(told);
+    if (isReadable(f)) callKnown(analysis, f, args);
+    else if (!isPureByOwner(f) && !isPureProcedural(analysis, f)) recordUnreadableCall(analysis, f, told);
+    flow.probing = probing;
+  }
+  return computedCall(analysis.catalog, f, told);
+}
+
+/** The result of a function whose every output is computed from `value`. */
+function computedCall(catalog: Catalog, f: PgFunction, value: Value): CallResult {
+  if (f.outputNames.length > 0) {
+    return { value, columns: knownColumns(f.outputNames.map((name) => ({ name, value }))), scalar: false };
+  }
+  return returnsRow(catalog, f)
+    ? { value, columns: { list: [], openAt: 0, rest: value }, scalar: false }
+    : scalarCall(f.name, value);
+}
+
+/** Whether its body can be walked. */
+function isReadable(f: PgFunction): boolean {
+  return f.language === 'sql' && (f.kind === 'f' || f.kind === 'p');
+}
+
+/** A call of a function that has been found. */
+export function callKnown(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (isPureByOwner(f)) return computedCall(analysis.catalog, f, computed(args));
+  const result = callBody(analysis, f, args);
+  recordTypesOf(analysis, f, computed(args), result.value);
+  // What a default gives is not known, and may be worked out as well.
+  const given = Number.isFinite(f.argumentsMax) ? f.argumentsMax : f.inputNames.length;
+  if (f.kind === 'f' && args.length < given) analysis.folded?.add(opaque);
+  if (f.immutable && f.kind === 'f') {
+    const constants = args.map(({ name }) => ({ name, value: constant }));
+    analysis.folded?.addRun(analysis, (inner) => callBody(inner, f, constants).value);
+  }
+  return result;
+}
+
+function callBody(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (isPureProcedural(analysis, f)) return computedCall(analysis.catalog, f, computed(args));
+  if (f.kind === 'a') {
+    const value = aggregateValue(analysis, f, computed(args));
+    if (value !== null) return computedCall(analysis.catalog, f, value);
+  }
+  return (isReadable(f) ? callSql(analysis, f, args) : null) ?? unreadableCall(analysis, f, args);
+}
+
+function isPureProcedural(analysis: Analysis, f: PgFunction): boolean {
+  if (f.language !== 'plpgsql' || f.volatile || f.source === null || f.kind !== 'f') return false;
+  const { catalog } = analysis;
+  const path = bodyPath(analysis.path, f);
+  return isHarmlessBody(
+    f.source,
+    (name) =>
+      catalog.builtinFunction(name) !== undefined &&
+      builtinNature(name, null) !== 'opaque' &&
+      catalog.functions(null, name, path).length === 0,
+    (operator) => operatorIsPure(catalog, operator),
+  );
+}
+
+/** record, the polymorphic types and composite types. */
+function returnsRow(catalog: Catalog, f: PgFunction): boolean {
+  const type = catalog.type(f.returnType);
+  return type === undefined || type.kind === 'c' || type.kind === 'p' || type.kind === 'd';
+}
+
+function unreadableCall(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
+  if (analysis.flow !== null) recordUnreadableCall(analysis, f, computed(args));
+  return opaqueCall;
+}
+
+/** The body's last statement, with the arguments' lineage in place of the parameters; null where it cannot be read. */
+function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult | null {
+  const path = bodyPath(analysis.path, f);
+  const statements = f.source === null || analysis.active.has(f.oid) ? null : analysis.catalog.parse(sqlBody(f.source));
+  if (statements === null) return null;
+  if (statements.length === 0) return { value: constant, columns: noColumns, scalar: false };
+  analysis.active.add(f.oid);
+  // One object for all counters: a body must not start with a fresh allowance.
+  const inner: Analysis = { ...analysis, path, flow: analysis.calls ?? analysis.flow, calls: null };
+  const scope = rootScope({ functionName: f.name, names: f.inputNames, values: bindArguments(f, args) });
+  if (inner.flow !== null) for (const statement of statements.slice(0, -1)) recordStatement(inner, scope, statement);
+  const columns = lastStatement(inner, scope, statements.at(-1));
+  analysis.nodesLeft = inner.nodesLeft;
+  analysis.active.delete(f.oid);
+  return shapeResult(analysis.catalog, f, columns);
+}
+
+function lastStatement(analysis: Analysis, scope: Scope, statement: unknown): Columns {
+  return analysis.flow === null
+    ? statementColumns(analysis, scope, statement)
+    : recordStatement(analysis, scope, statement);
+}
+
+/** Names in a body mean what they mean to the caller, who is not known where a definition calls it. */
+function bodyPath(path: SearchPath, f: PgFunction): SearchPath {
+  if (f.searchPath === null) return path === definitionPath ? anyPath : path;
+  // `"$user"` can mean the function's owner, who is not known either.
+  return f.searchPath.includes('$user') ? anyPath : searchPathOf(f.searchPath, '', path.temp);
+}
+
+/** SQL-standard bodies come as `BEGIN ATOMIC ..; END` or `RETURN expression`. */
+function sqlBody(source: string): string {
+  const atomic = /^\s*BEGIN\s+ATOMIC\s([\s\S]*)\bEND\s*$/.exec(source);
+  if (atomic !== null) return atomic[1];
+  return source.replace(/^\s*RETURN\s/, 'SELECT ');
+}
+
+function bindArguments(f: PgFunction, args: readonly Argument[]): readonly Value[] {
+  const count = Number.isFinite(f.argumentsMax) ? f.argumentsMax : Math.max(f.inputNames.length, args.length);
+  // A parameter left to its default: the default's expression is not known here.
+  const values: Value[] = new Array(Math.min(count, 200)).fill(opaque);
+  if (!Number.isFinite(f.argumentsMax)) return values.fill(computed(args));
+  args.forEach((arg, at) => {
+    const position = arg.name === '' ? at : f.inputNames.indexOf(arg.name);
+    if (position >= 0 && position < values.length) values[position] = arg.value;
+  });
+  return values;
+}
+
+/** Gives the body's columns the names that the function declares. */
+function shapeResult(catalog: Catalog, f: PgFunction, columns: Columns): CallResult {
+  const type = catalog.type(f.returnType);
+  const relation = type?.kind === 'c' ? catalog.relation(type.relation) : undefined;
+  // Whatever its body ends with, a procedure returns its parameters.
+  if (f.kind === 'p' && f.outputNames.length === 0) return { value: constant, columns: noColumns, scalar: false };
+  const declared = f.outputNames.length > 0 ? f.outputNames : (relation?.columns.map((column) => column.name) ?? []);
+  if (declared.length > 1 || relation !== undefined) {
+    // One output that is a row (`SELECT c FROM c`) stands for its fields.
+    const single = columns.list.length === 1 && columns.openAt === -1 ? columns.list[0].value : null;
+    const fields =
+      single !== null && declared.length > 1
+        ? (single.row ?? { list: [], openAt: 0, rest: computed([{ name: '', value: single }]) })
+        : columns;
+    const named = renameColumns(fields, declared);
+    return { value: rowValue(named), columns: named, scalar: false };
+  }
+  if (returnsRow(catalog, f) && f.kind !== 'p') return { value: rowValue(columns), columns, scalar: false };
+  // The value is coerced to the declared type, so it need not be the unchanged column.
+  const value = computed(
+    columns.list.length === 0 && columns.openAt === -1 ? [] : [{ name: '', value: rowValue(columns) }],
+  );
+  const name = declared[0] ?? f.name;
+  return { value, columns: knownColumns([{ name, value }]), scalar: declared.length === 0 };
+}

@@ -1,0 +1,82 @@
+/** Types and casts: which leave a value as it is, and which run code of the target's users. */
+import type { PgType } from '../catalog/types.ts';
+import { type AstRecord, list, names, record } from '../parse/ast.ts';
+import type { Catalog, PgFunction } from '../catalog/catalog.ts';
+import { firstUserOid } from '../catalog/queries.ts';
+import { functionIsPure } from './hidden.ts';
+import type { Analysis } from './scope.ts';
+import type { Value } from './value.ts';
+
+/** String types between which a cast without a length changes nothing that a mask could reveal by (text, varchar). */
+const plainStrings: ReadonlySet<number> = new Set([25, 1043]);
+
+/** Type that a TypeName means; undefined where the catalog does not know it. */
+export function typeByName(analysis: Analysis, typeName: AstRecord): PgType | undefined {
+  const parts = names(typeName.names);
+  const name = parts.at(-1);
+  if (name === undefined) return undefined;
+  return analysis.catalog.resolveType(parts.at(-2) ?? null, name, analysis.path);
+}
+
+/** Types in types deeper than this count as checked. */
+const nestingMax = 20;
+
+/**
+ * Whether a value that takes this type may be checked by what a user wrote: a domain, or an array, row or range that may have one
+ * in it. The catalog does not tell which domains have checks.
+ */
+function isChecked(catalog: Catalog, oid: number, depth = 0): boolean {
+  const type = oid < firstUserOid ? undefined : catalog.type(oid);
+  if (type === undefined) return false;
+  if (depth > nestingMax || 'drm'.includes(type.kind)) return true;
+  if (type.elementType !== 0) return isChecked(catalog, type.elementType, depth + 1);
+  // The row of a table is checked as well, since its columns may be of domains.
+  const relation = type.kind === 'c' ? catalog.relation(type.relation) : undefined;
+  return relation?.columns.some((column) => isChecked(catalog, column.typeOid, depth + 1)) === true;
+}
+
+/** A function whose parameters or results are checked tells by an error what it is given, and what it gives. */
+export function recordTypesOf(analysis: Analysis, f: PgFunction, given: Value, result: Value): void {
+  const { flow, catalog } = analysis;
+  if (flow === null) return;
+  const takesChecked = f.parameterTypes.some((oid) => isChecked(catalog, oid));
+  const givesChecked = isChecked(catalog, f.returnType);
+  if (!takesChecked && !givesChecked) return;
+  flow.hazards++;
+  flow.probe('expression', given);
+  // OUT parameters are among the parameters. What cannot be read is told of by what made it so.
+  if (result.kind !== 'opaque') flow.probe('expression', result);
+}
+
+/** RETURNING of an SQL/JSON constructor, and the type of XMLSERIALIZE. `body`: the struct, or one inside it that has the output. */
+export function recordReturning(analysis: Analysis, body: AstRecord, value: Value): void {
+  const { flow } = analysis;
+  if (flow === null) return;
+  const output = record(body.output ?? record(body.constructor).output);
+  const typeName = record(output.typeName ?? body.typeName);
+  if (typeName.names === undefined) return;
+  const type = typeByName(analysis, typeName);
+  if (type !== undefined && !isChecked(analysis.catalog, type.oid)) return;
+  flow.hazards++;
+  flow.probe('expression', value);
+}
+
+export function isUnchangedCast(
+  analysis: Analysis,
+  inner: Value,
+  typeName: AstRecord,
+): 'unchanged' | 'computed' | 'opaque' {
+  const target = typeByName(analysis, typeName);
+  // A type that the catalog does not know may have casts that run anything.
+  if (target === undefined) return 'opaque';
+  for (const oid of analysis.catalog.castFunctions(target.oid)) {
+    if (!functionIsPure(analysis.catalog, oid)) return 'opaque';
+  }
+  if (inner.kind === 'opaque' || inner.kind === 'constant') return inner.kind === 'opaque' ? 'opaque' : 'computed';
+  // A length (varchar(3)) cuts: a slice of a partial mask would show what the mask hides.
+  const bare = list(typeName.typmods).length === 0 && list(typeName.arrayBounds).length === 0;
+  if (!bare || inner.kind !== 'column') return 'computed';
+  const same = target.oid === inner.typeOid || (plainStrings.has(target.oid) && plainStrings.has(inner.typeOid));
+  // A domain's own cast checks, and bpchar without a length is char(1): both are left as computed.
+  return same && target.kind !== 'd' && target.oid !== 1042 ? 'unchanged' : 'computed';
+}

@@ -1,0 +1,216 @@
+/**
+ * The algebra of lineage: what an expression's value may depend on.
+ *
+ * Everything unknown is {@link opaque}, which every combination keeps: fail closed.
+ */
+import type { ColumnKey } from '../catalog/catalog.ts';
+
+/**
+ * `column`: always the unchanged value of one of `sources`, or a constant. `expression`: computed from `sources`.
+ * `constant`: from no column at all. `opaque`: may hold anything.
+ */
+export type ValueKind = 'column' | 'expression' | 'constant' | 'opaque';
+
+export interface Value {
+  readonly kind: ValueKind;
+  readonly sources: ReadonlySet<ColumnKey>;
+  /** Fields of a row value, where they are known. */
+  readonly row: Columns | null;
+  /** Type OID where it is that of a catalog column, else 0. */
+  readonly typeOid: number;
+  /** The value of one column and of no other; no literal can stand in its place. */
+  readonly alone: boolean;
+  /** Whether it is NULL, and how long it is, tells no more of its sources than which of them are NULL and how long they are. */
+  readonly steady: boolean;
+}
+
+export interface NamedValue {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** Columns of a relation in the order of `*`. */
+export interface Columns {
+  readonly list: readonly NamedValue[];
+  /** Where in `list` an unknown number of further columns stands, or -1: all are known. */
+  readonly openAt: number;
+  /** What a further column may depend on. */
+  readonly rest: Value;
+}
+
+const noSources: ReadonlySet<ColumnKey> = new Set();
+
+export const constant: Value = Object.freeze({
+  kind: 'constant',
+  sources: noSources,
+  row: null,
+  typeOid: 0,
+  alone: false,
+  steady: true,
+});
+export const opaque: Value = Object.freeze({
+  kind: 'opaque',
+  sources: noSources,
+  row: null,
+  typeOid: 0,
+  alone: false,
+  steady: false,
+});
+
+export const noColumns: Columns = Object.freeze({ list: [], openAt: -1, rest: constant });
+/** Columns of which nothing is known. */
+export const unknownColumns: Columns = Object.freeze({ list: [], openAt: 0, rest: opaque });
+
+export function columnValue(key: ColumnKey, typeOid: number): Value {
+  return { kind: 'column', sources: new Set([key]), row: null, typeOid, alone: true, steady: true };
+}
+
+export function knownColumns(list: readonly NamedValue[]): Columns {
+  return { list, openAt: -1, rest: constant };
+}
+
+/** A value that is one of the two, unchanged: positions of a UNION, arguments of COALESCE, merged join columns. */
+export function either(a: Value, b: Value): Value {
+  if (a === b) return a;
+  if (a.kind === 'opaque' || b.kind === 'opaque') return opaque;
+  const computed = a.kind === 'expression' || b.kind === 'expression';
+  const sources = union(a.sources, b.sources);
+  // A NULL or text literal takes the column's type, a literal of another type could not stand there.
+  const typeOid = a.typeOid === b.typeOid || b.kind === 'constant' ? a.typeOid : a.kind === 'constant' ? b.typeOid : 0;
+  const kind = computed ? 'expression' : sources.size === 0 ? 'constant' : 'column';
+  const alone = a.alone && b.alone && sources.size === 1;
+  return { kind, sources, row: eitherRow(a, b), typeOid, alone, steady: a.steady && b.steady };
+}
+
+function eitherRow(a: Value, b: Value): Columns | null {
+  if (a.row === null || b.row === null) return null;
+  if (a.row.openAt !== -1 || b.row.openAt !== -1 || a.row.list.length !== b.row.list.length) return null;
+  const other = b.row.list;
+  return knownColumns(
+    a.row.list.map((column, at) => ({ name: column.name, value: either(column.value, other[at].value) })),
+  );
+}
+
+/** Gathers what a computed value depends on. */
+export class Dependencies {
+  private sources: ReadonlySet<ColumnKey> = noSources;
+  private isOpaque = false;
+
+  add(value: Value): void {
+    if (value.kind === 'opaque') this.isOpaque = true;
+    else this.sources = union(this.sources, value.sources);
+  }
+
+  addColumns(columns: Columns): void {
+    for (const column of columns.list) this.add(column.value);
+    if (columns.openAt !== -1) this.add(columns.rest);
+  }
+
+  /** The computed value; without any source it is a constant. */
+  value(): Value {
+    if (this.isOpaque) return opaque;
+    const kind = this.sources.size === 0 ? 'constant' : 'expression';
+    return { kind, sources: this.sources, row: null, typeOid: 0, alone: false, steady: this.sources.size === 0 };
+  }
+}
+
+function union(a: ReadonlySet<ColumnKey>, b: ReadonlySet<ColumnKey>): ReadonlySet<ColumnKey> {
+  if (b.size === 0 || a === b) return a;
+  if (a.size === 0) return b;
+  let all: Set<ColumnKey> | null = null;
+  // Sets are shared between values, so one is copied only when it really grows.
+  for (const key of b) if (!a.has(key)) (all ??= new Set(a)).add(key);
+  return all ?? a;
+}
+
+const rows = new WeakMap<Columns, Value>();
+
+/** A row made of these columns: `t`, `(t).*`, ROW(..). */
+export function rowValue(columns: Columns): Value {
+  let value = rows.get(columns);
+  if (value === undefined) {
+    const all = new Dependencies();
+    all.addColumns(columns);
+    value = { ...all.value(), row: columns };
+    rows.set(columns, value);
+  }
+  return value;
+}
+
+/** One field of a value: of a known row exactly that, of any other value whatever it depends on. */
+export function fieldOf(value: Value, name: string): Value {
+  if (value.row === null) return computedFrom(value);
+  return findColumn(value.row, name) ?? opaque;
+}
+
+/** A value computed from this one alone. */
+export function computedFrom(value: Value): Value {
+  if (value.kind === 'opaque' || value.kind === 'constant') return value.row === null ? value : { ...value, row: null };
+  return { kind: 'expression', sources: value.sources, row: null, typeOid: 0, alone: false, steady: false };
+}
+
+/** The same value, of which it is known that it is NULL only where `from` are, and no longer than these make it. */
+export function steadyIf(value: Value, from: readonly Value[]): Value {
+  const steady = value.kind !== 'opaque' && from.every((one) => one.steady);
+  return steady && !value.steady ? { ...value, steady } : value;
+}
+
+/**
+ * Value of the column with this name; several of the same name (a reference would be ambiguous) are taken together.
+ * undefined: surely no such column.
+ */
+export function findColumn(columns: Columns, name: string): Value | undefined {
+  let found: Value | undefined;
+  for (const column of columns.list) {
+    if (column.name === name) found = found === undefined ? column.value : either(found, column.value);
+  }
+  if (found !== undefined || columns.openAt === -1) return found;
+  return columns.rest;
+}
+
+/** Two relations side by side. Where both have unknown parts, everything between them is one unknown part. */
+export function concatColumns(a: Columns, b: Columns): Columns {
+  if (a.list.length === 0 && a.openAt === -1) return b;
+  if (b.list.length === 0 && b.openAt === -1) return a;
+  const list = [...a.list, ...b.list];
+  if (b.openAt === -1) return { list, openAt: a.openAt, rest: a.rest };
+  if (a.openAt === -1) return { list, openAt: a.list.length + b.openAt, rest: b.rest };
+  const between = new Dependencies();
+  between.add(a.rest);
+  between.add(b.rest);
+  for (const column of a.list.slice(a.openAt)) between.add(column.value);
+  for (const column of b.list.slice(0, b.openAt)) between.add(column.value);
+  // Names in the part that became unknown stay reachable through `rest`, which covers them.
+  return { list: [...a.list.slice(0, a.openAt), ...b.list.slice(b.openAt)], openAt: a.openAt, rest: between.value() };
+}
+
+/** Positions of a set operation: names of the left, values of both. */
+export function unionColumns(a: Columns, b: Columns): Columns {
+  if (a.openAt === -1 && b.openAt === -1 && a.list.length === b.list.length) {
+    return knownColumns(
+      a.list.map((column, at) => ({ name: column.name, value: either(column.value, b.list[at].value) })),
+    );
+  }
+  // Columns of unknown number on one side: any position may hold any of them.
+  const all = new Dependencies();
+  all.addColumns(a);
+  all.addColumns(b);
+  return { list: [], openAt: 0, rest: all.value() };
+}
+
+/** Replaces names from the left: `AS t(a, b)`. */
+export function renameColumns(columns: Columns, names: readonly string[]): Columns {
+  if (names.length === 0) return columns;
+  const known = columns.openAt === -1 ? columns.list.length : columns.openAt;
+  const list = columns.list.map((column, at) =>
+    at < names.length && at < known ? { name: names[at], value: column.value } : column,
+  );
+  // Names given beyond the known columns fall on unknown ones, or on known ones behind those.
+  if (names.length <= known || columns.openAt === -1) return { ...columns, list };
+  const all = new Dependencies();
+  all.add(columns.rest);
+  for (const column of columns.list.slice(known)) all.add(column.value);
+  const rest = all.value();
+  const named = names.slice(known).map((name) => ({ name, value: rest }));
+  return { list: [...list.slice(0, known), ...named], openAt: names.length, rest };
+}

@@ -1,0 +1,102 @@
+/** What unqualified names mean in one session as far as the gate knows: the role, the search path, the temporary schema. */
+import { searchPathOf } from '../catalog/catalog.ts';
+import type { SearchPath } from '../catalog/catalog.ts';
+
+export class SessionNames {
+  /** Role that the session logged in with. */
+  readonly #login: string;
+  /** The role in force, which `"$user"` in a path means; null: not known. */
+  #role: string | null;
+  /** The setting behind `path`; null: not known. */
+  #setting: string | null = null;
+  /** The setting that the target reported last, if it reports at all. */
+  #reported: string | null = null;
+  /** See {@link SearchPath.temp}. A connection that was just opened has none. */
+  #temp: string | null = '';
+  /** null: not known. */
+  path: SearchPath | null = null;
+  /** Raised whenever `path` is another one or not known. */
+  serial = 0;
+
+  constructor(login: string) {
+    this.#login = login;
+    this.#role = login;
+  }
+
+  /** The target must be asked for the search path: it does not report it, and it may have changed. */
+  get pathUnknown(): boolean {
+    return this.#setting === null;
+  }
+
+  /** The target must be asked for the role in force: the path hangs on it. */
+  get roleUnknown(): boolean {
+    return this.#role === null && this.#setting?.includes('$user') === true;
+  }
+
+  /** The target must be asked which temporary schema is the session's. */
+  get tempUnknown(): boolean {
+    return this.#temp === null;
+  }
+
+  forgetPath(): void {
+    if (this.#setting === null) return;
+    this.#setting = null;
+    this.#derive();
+  }
+
+  /** SET ROLE. `none`: that of the login; null: not known, so that a path with `"$user"` is not known either. */
+  onRole(role: string | null): void {
+    this.#role = role === 'none' ? this.#login : role;
+    this.#setting = null;
+    this.#derive();
+  }
+
+  /** What SHOW says of the role (`none`: it is that of the session) and of the session. */
+  onShownRole(role: string, session: string): void {
+    this.#role = role === 'none' ? session : role;
+    this.#derive();
+  }
+
+  onSearchPath(setting: string): void {
+    this.#setting = setting;
+    this.#derive();
+  }
+
+  /** What a ParameterStatus says. */
+  onReported(setting: string): void {
+    this.#reported = setting;
+    this.onSearchPath(setting);
+  }
+
+  /**
+   * ReadyForQuery: what the target has reported by now is so. It reports changed settings right before, and says nothing of
+   * one that was set and taken back since.
+   */
+  onReady(): void {
+    if (this.#reported !== null && this.#setting !== this.#reported) this.onSearchPath(this.#reported);
+  }
+
+  /** The session may have made its first temporary object. Once it has a temporary schema, that stays the same. */
+  doubtTemp(): void {
+    if (this.#temp !== '') return;
+    this.#temp = null;
+    this.#derive();
+  }
+
+  /** `-`: the session has no temporary schema. */
+  onTemp(schema: string): void {
+    this.#temp = schema === '-' ? '' : schema;
+    this.#derive();
+  }
+
+  /** The path as it is after `SET search_path` to `setting`, with all else as it is; null: not known. */
+  pathWith(setting: string): SearchPath | null {
+    const known = this.#role !== null || !setting.includes('$user');
+    return known ? searchPathOf(setting, this.#role ?? '', this.#temp) : null;
+  }
+
+  #derive(): void {
+    this.path = this.#setting === null ? null : this.pathWith(this.#setting);
+    this.serial++;
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * The verdict on what a client is about to run: the policy's decision on the facts of the statements, joined with its
+ * judgement of what they do with masked columns (masks/maskedUse.ts), which hangs on the catalog and on what names mean now.
+ */
+import { i32 } from '../../../bytes/bytes.ts';
+import type { Fault } from '../../../errors.ts';
+import type { ColumnName, Decision, MaskedUse } from '../../../facts.ts';
+import type { Doubt } from '../catalog/doubted.ts';
+import type { Conversation } from './conversation.ts';
+import { cancelledFault } from '../masks/distant.ts';
+import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
+import { withExecuted } from './executed.ts';
+import type { AnalyzedStatement } from '../facts/facts.ts';
+import type { Foresight } from '../masks/foresight.ts';
+import { looksMasked, maskBytesMax, mayBeMask } from '../masks/maskedUse.ts';
+import type { GivenToMasked } from '../masks/maskedUse.ts';
+import type { OwnQueries } from './ownQueries.ts';
+import type { PreparedStatement } from './prepared.ts';
+import { isFault } from './refusals.ts';
+import type { TurnAsked } from './sessionTurns.ts';
+import { addsTable, changesNames } from './statementRun.ts';
+import { asTemporary, mayBeTemporary } from '../facts/temporaryTables.ts';
+import type { BindMessage } from '../wire/frontend.ts';
+import { nameKeyOfText, utf8Text } from '../wire/text.ts';
+
+export class Verdicts {
+  readonly #conversation: Conversation;
+  readonly #own: OwnQueries;
+  #reading = false;
+  /** Why the flow of a long statement in the held message could not be found out. */
+  #fault: Fault | null = null;
+  #fetching: object | null = null;
+  /** Of the message that was judged last; null: none of its statements makes anything that another uses. */
+  foresight: Foresight | null = null;
+  /** Of the same message: what others must not change, or wait for, while it runs. */
+  turn: TurnAsked | null = null;
+  /** A verdict that had to wait can be asked for again; set by the session. */
+  onRelease: () => void = () => {};
+
+  constructor(conversation: Conversation, own: OwnQueries) {
+    this.#conversation = conversation;
+    this.#own = own;
+  }
+
+  /** What runs, in order: these statements, and before each those that it executes by name. */
+  running(statements: readonly AnalyzedStatement[]): readonly AnalyzedStatement[] {
+    return this.#running(statements, (statement) => statement);
+  }
+
+  /** The same for a simple query, between whose statements no message can change what names mean. */
+  runningQuery(statements: readonly AnalyzedStatement[]): readonly AnalyzedStatement[] {
+    return this.#running(statements, (one, before) => withExecuted(this.#conversation, one, before));
+  }
+
+  #running(
+    statements: readonly AnalyzedStatement[],
+    read: (statement: AnalyzedStatement, before: readonly AnalyzedStatement[]) => AnalyzedStatement,
+  ): readonly AnalyzedStatement[] {
+    if (statements.every(({ executes }) => executes.length === 0)) return statements;
+    return statements.flatMap((statement, index) => {
+      const before = statements.slice(0, index);
+      const inner = statement.executes.map((name) => this.#meaningOf(name, before));
+      return [...inner.filter((one) => one !== null), read(statement, before)];
+    });
+  }
+
+  /** Decision on the facts alone. */
+  decide(running: readonly AnalyzedStatement[]): Decision {
+    return this.#conversation.policy().decide(running);
+  }
+
+  /**
+   * The same with what is known just now: perhaps all that the statement changes are the session's own temporary tables.
+   * `wait`: as for {@link judge}.
+   */
+  decideNow(running: readonly AnalyzedStatement[]): Decision | 'wait' {
+    const decided = this.decide(running);
+    const { masks } = this.#conversation;
+    if (decided.permit !== null || !masks.active || running.length !== 1 || !mayBeTemporary(running[0])) return decided;
+    if (!masks.certainNow) return this.answersCome() || this.#own.askForCatalog() ? 'wait' : decided;
+    const index = masks.certainIndex;
+    if (index === null) return this.#readCatalog();
+    const { path } = masks.meanings;
+    const own = path === null ? null : asTemporary(running[0], index.catalog, path);
+    return own === null ? decided : this.decide([own]);
+  }
+
+  /** The verdict on one run of a prepared statement. */
+  judgeRun(prepared: PreparedStatement): Decision | Fault | 'wait' {
+    const running = this.running(prepared.statements);
+    // A table that was the session's own when it was prepared need not be any more.
+    const isShort = running.length === 1 && prepared.mayBeTemporary;
+    const decided = isShort ? this.decideNow(running) : this.decideAgain(prepared);
+    return decided === 'wait' ? decided : this.judge(decided, running);
+  }
+
+  /** The decision on a prepared statement, taken again after a change of policy. */
+  decideAgain(prepared: PreparedStatement): Decision {
+    const { statement } = prepared;
+    const policy = this.#conversation.policy();
+    // A name that it executes may mean another statement by now.
+    if (prepared.policyVersion !== policy.version || (statement !== null && statement.executes.length > 0)) {
+      prepared.decision = this.decide(this.running(prepared.statements));
+      prepared.policyVersion = policy.version;
+    }
+    return prepared.decision;
+  }
+
+  /**
+   * `decision` joined with the judgement of one run. `wait`: what names mean is not known yet and soon will be; ask again
+   * after {@link onRelease} or after the next answer of the target. A fault refuses the statement.
+   */
+  judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
+    this.turn = null;
+    const judged = this.#judge(decision, running);
+    if (judged === 'wait' || isFault(judged) || judged.permit === null || !this.#conversation.masks.active)
+      return judged;
+    this.turn = this.#conversation.turns.ask(this.#conversation, running);
+    const fault = this.#conversation.turns.admit(this.turn, this.onRelease);
+    return fault ?? judged;
+  }
+
+  #judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
+    const { masks } = this.#conversation;
+    this.foresight = null;
+    if (this.#fault !== null) return this.#fault;
+    if (!masks.active || decision.outcome === 'block') return decision;
+    let foresight: Foresight | null = null;
+    const sure = masks.certainNow;
+    let certain = sure;
+    let doubt: Doubt = sure ? 'new_tables' : 'any';
+    let pathBehind: string | null = null;
+    let uses: MaskedUse[] | null = null;
+    let missing = false;
+    // What long texts make, or read of it, cannot be foreseen: their trees are elsewhere.
+    const isDistant = running.some(({ distant }) => distant !== null);
+    for (const statement of running) {
+      // The statement behind the name stands in `running` itself, and was judged when it was prepared.
+      if (statement.session.kind === 'execute') continue;
+      const found =
+        (certain ? foresight?.useOf(statement) : null) ??
+        (pathBehind === null ? masks.useOf(statement, certain, doubt) : masks.useBehind(statement, pathBehind));
+      // maskWritten will ask for it with the names of now.
+      if (statement.distant !== null && masks.useOf(statement, sure) === 'refresh') missing = true;
+      // What more is missing is asked for at once.
+      if (found === 'refresh') missing = true;
+      else if (found.use !== null) (uses ??= []).push(found.use);
+      if (running.length === 1) break;
+      // What stands behind it in the same message is run with other names.
+      const isNew = foresight !== null;
+      const path = certain && !isNew ? pathSetBy(statement) : null;
+      if (path !== null) pathBehind = path;
+      else if (changesPath(statement) || this.#takesBack(statement, pathBehind !== null || isNew)) {
+        doubt = 'any';
+        certain = false;
+      } else if (changesNames(statement)) {
+        // Behind a path that was set, a new table may hide another, and only its own name is sure.
+        if (pathBehind !== null || !addsTable(statement)) doubt = 'any';
+        if (pathBehind !== null || isDistant) certain = false;
+        if (certain) this.foresight = foresight ??= masks.foresee();
+        certain &&= foresight?.follow(statement) === true;
+      }
+      if (!certain) pathBehind = null;
+    }
+    if (missing) return masks.flows.wanted ? this.#fetchFlows() : this.#readCatalog();
+    // Also of what is harmless the rows are judged later, by the catalog that is known then.
+    const matters = uses !== null || running.some(({ objects }) => objects.length > 0);
+    if (!sure && matters && (this.answersCome() || this.#own.askForCatalog())) return 'wait';
+    if (uses === null) return decision;
+    const policy = this.#conversation.policy();
+    let judged = decision;
+    for (const use of uses) judged = policy.both(judged, policy.judge(use));
+    return judged;
+  }
+
+  /**
+   * A masked column into which one of the statements writes what only a mask of this gate can look like: a client that
+   * saw the mask would overwrite the value with it. `bind`: where parameters stand, null without any.
+   */
+  maskWritten(running: readonly AnalyzedStatement[], bytes: Uint8Array, bind: BindMessage | null): ColumnName | null {
+    const { masks } = this.#conversation;
+    if (!masks.active) return null;
+    let parameters: ParameterTexts | null = null;
+    for (const statement of running) {
+      const found = masks.useOf(statement, masks.certainNow);
+      if (found === 'refresh' || found.given.length === 0) continue;
+      const literals = found.given.some(({ given }) => given.kind === 'literal');
+      // Statements of one shape share their flow, but not their literals; a distant one is alone in its shape.
+      const given = literals && statement.distant === null ? masks.givenBy(statement) : found.given;
+      if (bind !== null) parameters ??= new ParameterTexts(bytes, bind);
+      const written = given.find((one) => isMask(one, parameters));
+      if (written !== undefined) return written.column;
+    }
+    return null;
+  }
+
+  /** Whether the target will have answered all that was sent without another message from the client. */
+  answersCome(): boolean {
+    const { expected } = this.#conversation;
+    const last = expected.length === 0 ? null : expected.at(expected.length - 1);
+    return last !== null && (last.endsWithSync || last.kind === 'query');
+  }
+
+  /** The statement that a name means: prepared earlier in the same batch, or in the session. */
+  #meaningOf(name: string, before: readonly AnalyzedStatement[]): AnalyzedStatement | null {
+    const key = nameKeyOfText(name);
+    for (const { session } of before) {
+      if (session.kind === 'prepare' && nameKeyOfText(session.name) === key) return session.inner;
+    }
+    return this.#conversation.statements.get(key)?.statement ?? null;
+  }
+
+  /** Whether a path or a change of the schema that was set before may be gone once the statement has run. */
+  #takesBack(statement: AnalyzedStatement, pathSet: boolean): boolean {
+    const { pathTouched, roleTouched, schemaTouched } = this.#conversation;
+    return endsTransaction(statement) && (pathSet || pathTouched || roleTouched || schemaTouched);
+  }
+
+  /** The held message has been dealt with. */
+  settle(): void {
+    this.#fault = null;
+    this.#conversation.turns.stopWaiting();
+  }
+
+  #fetchFlows(): 'wait' {
+    const conversation = this.#conversation;
+    if (conversation.analysing) return 'wait';
+    conversation.analysing = true;
+    const fetching = {};
+    this.#fetching = fetching;
+    conversation.follow(conversation.masks.flows.fetch(), (fault) => this.#release(fetching, fault));
+    return 'wait';
+  }
+
+  /** The message that waits for flows can be judged, or refused, unless it was cancelled. */
+  #release(fetching: object, fault: Fault | null): void {
+    if (this.#fetching !== fetching || this.#conversation.ended) return;
+    this.#fetching = null;
+    this.#conversation.analysing = false;
+    this.#fault = fault;
+    this.onRelease();
+  }
+
+  /** As {@link StatementTexts.cancel}, of what waits for flows. */
+  cancel(): boolean {
+    if (this.#conversation.expected.length > 0) return false;
+    if (this.#conversation.turns.waiting) {
+      this.#fault = cancelledFault;
+      this.onRelease();
+      return true;
+    }
+    if (this.#fetching === null) return false;
+    this.#release(this.#fetching, cancelledFault);
+    return true;
+  }
+
+  #readCatalog(): 'wait' {
+    if (this.#reading) return 'wait';
+    this.#reading = true;
+    const conversation = this.#conversation;
+    conversation.follow(conversation.masks.readCatalog(), (fault) => {
+      this.#reading = false;
+      if (conversation.ended) return;
+      if (fault === null) this.onRelease();
+      else conversation.fail(fault);
+    });
+    return 'wait';
+  }
+}
+
+function isMask({ mask, given }: GivenToMasked, parameters: ParameterTexts | null): boolean {
+  if (given.kind === 'literal') return mayBeMask(mask, given.text);
+  const text = parameters?.text(given.number) ?? null;
+  return text !== null && looksMasked(mask, text);
+}
+
+/** Parameters of a Bind that was read before. There may be 65,535 of them, so their places are looked up once. */
+class ParameterTexts {
+  readonly #bytes: Uint8Array;
+  readonly #bind: BindMessage;
+  #places: Uint32Array | null = null;
+
+  constructor(bytes: Uint8Array, bind: BindMessage) {
+    this.#bytes = bytes;
+    this.#bind = bind;
+  }
+
+  /** The parameter of this number, from 1; null if it is NULL, missing or long. */
+  text(number: number): string | null {
+    if (number < 1 || number > this.#bind.valueCount) return null;
+    this.#places ??= this.#findPlaces();
+    const at = this.#places[number - 1];
+    const length = i32(this.#bytes, at);
+    return length < 0 || length > maskBytesMax ? null : utf8Text(this.#bytes, at + 4, at + 4 + length);
+  }
+
+  #findPlaces(): Uint32Array {
+    const places = new Uint32Array(this.#bind.valueCount);
+    let at = this.#bind.valuesAt;
+    for (let index = 0; index < places.length; index++) {
+      places[index] = at;
+      at += 4 + Math.max(0, i32(this.#bytes, at));
+    }
+    return places;
+  }
+}
