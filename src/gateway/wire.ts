@@ -9,8 +9,8 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import type { Wire, WireReader } from '../protocols/protocol.ts';
-import { openDirectWriter } from './directWrite.ts';
-import type { DirectWriter } from './directWrite.ts';
+import { openDirectWriter, readDirectly } from './directStream.ts';
+import type { DirectWriter } from './directStream.ts';
 
 /** Where parked wires read: what comes is copied at once, so that they can share it. */
 const parkedSpace = new Uint8Array(4096);
@@ -104,6 +104,7 @@ export class SocketWire implements Wire {
       if (this.#attached === socket) this.#onClose();
     });
     if (byEvents) socket.on('data', (chunk: Uint8Array) => this.#onChunk(chunk));
+    else readDirectly(socket, this.onread);
   }
 
   setReader(reader: WireReader): void {

@@ -3,6 +3,7 @@
  * what is refused is replaced by something that surely fails (session/refusals.ts). Everything else is forwarded as it is.
  */
 import type { Frame } from '../../../bytes/frames.ts';
+import type { Fault } from '../../../errors.ts';
 import type { Decision, Permit } from '../../../facts.ts';
 import type { Place, SharedLease } from '../../orderedOutput.ts';
 import { ClientRecords } from './clientRecords.ts';
@@ -47,6 +48,8 @@ export class ClientMessages {
   holding = false;
   /** Where the order stops until the records of this turn are durable. */
   #gate: Place | null = null;
+  /** Those of turns before, in order. */
+  readonly #gates: Place[] = [];
   /** What waited for its record has left; set by the session. */
   onForwarded: () => void = () => {};
   /** The client's side has room again; set by the session. */
@@ -127,20 +130,25 @@ export class ClientMessages {
   endTurn(): void {
     const { toTarget, audit } = this.#conversation;
     toTarget.flush();
-    const gate = this.#gate;
-    if (gate === null) return;
+    if (this.#gate === null) return;
+    this.#gates.push(this.#gate);
     this.#gate = null;
-    audit.whenDurable((fault) => {
-      if (this.#conversation.ended) return;
-      if (fault !== null) return this.#conversation.fail(fault);
-      try {
-        toTarget.fill(gate, 0, null, null);
-        this.onForwarded();
-      } catch (error) {
-        this.#conversation.crash(error);
-      }
-    });
+    audit.whenDurable(this.#onDurable);
   }
+
+  /** Answers come in the order of the questions. */
+  readonly #onDurable = (fault: Fault | null): void => {
+    const gate = this.#gates.length === 1 ? this.#gates.pop() : this.#gates.shift();
+    const conversation = this.#conversation;
+    if (conversation.ended || gate === undefined) return;
+    if (fault !== null) return conversation.fail(fault);
+    try {
+      conversation.toTarget.fill(gate, 0, null, null);
+      this.onForwarded();
+    } catch (error) {
+      conversation.crash(error);
+    }
+  };
 
   #onQuery(bytes: Uint8Array, start: number, body: number, end: number): void {
     const bad = checkQuery(bytes, body, end);
