@@ -39,7 +39,10 @@ export interface Rounds {
   readonly warmUp: boolean;
 }
 
-/** `run` for each route, then again: what else the machine does meanwhile falls on all of them alike. */
+/**
+ * `run` for each route, then again the other way round, and so on: what else the machine does meanwhile falls on all of them
+ * alike, and so does what a route leaves behind for the next.
+ */
 export async function interleave(
   routes: readonly Route[],
   { count, warmUp }: Rounds,
@@ -49,7 +52,8 @@ export async function interleave(
   const measured: Measured[] = [];
   const failed = new Set<RouteName>();
   for (let round = warmUp ? 0 : 1; round <= count; round++) {
-    for (const route of routes.filter(({ name }) => !failed.has(name))) {
+    const order = round % 2 === 1 ? routes : routes.toReversed();
+    for (const route of order.filter(({ name }) => !failed.has(name))) {
       reporter.progress(`${round === 0 ? 'warm-up' : `round ${round} of ${count}`}: ${route.name}`);
       try {
         const one = await measureOnce(route, round, run);
