@@ -195,13 +195,19 @@ rules:
   expressions and an exclusion constraint do not. A change of other columns probes the column where an index, a partial index or a
   check has both, and so does deleting or renumbering a row of which a foreign key compares masked columns. NULL and defaults probe
   nothing, nor does a column that no constraint asks.
-- What keeps values, or shows them elsewhere, is a copy: \`CREATE MATERIALIZED VIEW\` over the column, since its content outlives the
-  functions and views that gave it and its size and statistics are seen; \`REFRESH\` of one whose definition goes through functions
+- What keeps values, or shows them elsewhere, is a copy, also into a column with the same mask, unless it is the same table:
+  \`CREATE VIEW\` and \`CREATE FUNCTION\` whose query or body reads the column, since code is called from places that no statement names
+  and its names may come to mean other things; \`CREATE MATERIALIZED VIEW\`, since its content outlives the functions and views that
+  gave it and its size and statistics are seen; \`REFRESH\` of one whose definition goes through functions
   or views that could have been replaced; a generated column that computes with the column; \`EXPLAIN\` of a call that the planner works
   out (an immutable function over constants). Statistics and indexes over an expression probe what is in it (clause \`constraint\`).
 - What runs later may be another thing by then: a default, check, policy, generated column or index expression that calls a
   function of your own is \`unreadable\`. So is a function in SQL with a \`SET\` that could change what its body means (all but
   \`search_path\` and settings for planning, limits, logging and display), and \`ALTER FUNCTION .. SET\` of one.
+- A computed value of the column given to another function (\`concat(upper(email), '!')\`), or to one of your own, probes it, since it
+  could be made to fail, or to be NULL; functions of the server that take anything and give nothing longer (\`upper\`, \`left\`, \`trim\`,
+  \`length\`, \`substring\`, ..) may be nested. So does a function of the server that fails on some values of a column (\`int4pl\`,
+  \`to_number\`, \`has_table_privilege\`, ..).
 - A function, operator or aggregate with a domain of your own among its types, or an SQL/JSON constructor that returns one, probes its
   arguments: the check of the domain fails or not by the value. \`=\` is equality only where nobody has made another operator of that
   name. What functions in a view ask counts for who reads the view, since their bodies may be replaced.

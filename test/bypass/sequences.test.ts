@@ -11,7 +11,7 @@ suite('names that change their meaning', () => {
   let lab: Lab;
   let count = 0;
   before(async () => {
-    lab = await openLab();
+    lab = await openLab({ copies: true });
   });
   after(() => lab.end());
 

@@ -7,6 +7,7 @@ import { dependencies, evaluate } from './expressions.ts';
 import { isDependent, recordCall, recordUnreadableCall } from './flow/calls.ts';
 import { recordStatement } from './flow/commands.ts';
 import { recordCondition } from './flow/conditions.ts';
+import { recordArguments } from './flow/hazards.ts';
 import { recordWindow } from './flow/query.ts';
 import { aggregateValue, operatorIsPure } from './hidden.ts';
 import { isHarmlessBody } from './plpgsql.ts';
@@ -276,6 +277,7 @@ function isReadable(f: PgFunction): boolean {
 /** A call of a function that has been found. */
 export function callKnown(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {
   if (isPureByOwner(f)) return computedCall(analysis.catalog, f, computed(args));
+  if (f.kind !== 'a') recordArguments(analysis, f, valuesOf(args));
   const result = callBody(analysis, f, args);
   recordTypesOf(analysis, f, computed(args), result.value);
   // What a default gives is not known, and may be worked out as well.

@@ -194,7 +194,7 @@ function cteEntry(analysis: Analysis, recursive: boolean, scopeOf: () => Scope, 
       columns = unknownColumns;
       break;
     }
-    columns = withSearchColumns(cte, columns);
+    columns = withSearchColumns(analysis, cte, columns);
     state = 'done';
   };
   return {
@@ -227,7 +227,7 @@ function sameValue(a: Value, b: Value): boolean {
 }
 
 /** SEARCH and CYCLE add columns that hold rows of the columns they name (manual, 7.8.2). */
-function withSearchColumns(cte: AstRecord, columns: Columns): Columns {
+function withSearchColumns(analysis: Analysis, cte: AstRecord, columns: Columns): Columns {
   const search = record(cte.search_clause);
   const cycle = record(cte.cycle_clause);
   const added: NamedValue[] = [];
@@ -243,7 +243,10 @@ function withSearchColumns(cte: AstRecord, columns: Columns): Columns {
     // The mark's two values are literals in all but the strangest statements.
     const literal = ['A_Const', 'TypeCast'].includes(tagOf(cycle.cycle_mark_value));
     added.push({ name: text(cycle.cycle_mark_column), value: literal ? constant : opaque });
-    added.push({ name: text(cycle.cycle_path_column), value: named(names(cycle.cycle_col_list)) });
+    const compared = named(names(cycle.cycle_col_list));
+    added.push({ name: text(cycle.cycle_path_column), value: compared });
+    // Where a row is equal to one before, the recursion ends.
+    analysis.flow?.probe('set_operation', compared);
   }
   return added.length === 0 ? columns : concatColumns(columns, knownColumns(added));
 }

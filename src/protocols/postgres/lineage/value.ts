@@ -108,7 +108,11 @@ export class Dependencies {
 
   /** The computed value; without any source it is a constant. */
   value(): Value {
-    if (this.isOpaque) return opaque;
+    return this.isOpaque ? opaque : this.known();
+  }
+
+  /** The same without what cannot be known. */
+  known(): Value {
     const kind = this.sources.size === 0 ? 'constant' : 'expression';
     return { kind, sources: this.sources, row: null, typeOid: 0, alone: false, steady: this.sources.size === 0 };
   }

@@ -94,16 +94,18 @@ class UseGatherer {
     return { use: empty ? null : { probes, copies, unreadable }, given: this.#given };
   }
 
-  /** A copy is none where the value stands under a mask that shows no more than the one it had. */
+  /**
+   * A copy is none where the value itself goes on standing in its table, under a mask that shows no more than the one it had.
+   * Another table, whatever its name, has types, constraints, indexes and statistics of its own, and whoever made it has chosen
+   * them. What is computed may be NULL, or look otherwise, where the client likes.
+   */
   #staysMasked(source: ColumnKey, { to, valueKind }: FlowWrite): boolean {
     const mask = this.#index.maskOf(source);
     if (mask === null) return true;
-    if (to.kind !== 'column') return false;
+    if (to.kind !== 'column' || valueKind !== 'column' || keyRelation(to.key) !== keyRelation(source)) return false;
     const there = this.#index.maskOf(to.key);
     if (there === null) return false;
-    // Of something computed a partial mask would show another part than of the value itself.
-    const needed = valueKind === 'column' ? mask.mask : this.#stronger({ kind: 'redact' }, mask.mask);
-    const joined = this.#stronger(there.mask, needed);
+    const joined = this.#stronger(there.mask, mask.mask);
     return joined.kind === there.mask.kind && countOf(joined) === countOf(there.mask);
   }
 

@@ -233,7 +233,7 @@ describe('safe functions', () => {
     check(
       [
         ['select shop.is_known(email) from customers', 'shown'],
-        ['select shop.is_known(lower(email)) from customers', 'masked probe:where'],
+        ['select shop.is_known(lower(email)) from customers', 'masked probe:expression probe:where'],
         ['select shop.logged(email) from customers', 'shown copy:column public.orders.note'],
         ['select id from customers, shop.parts(ssn)', 'shown'],
         ['select id, p from customers, shop.parts(ssn) p', 'shown shown'],

@@ -1,9 +1,9 @@
 /**
  * Utility statements: those around a query are looked through, those with code that cannot be read are said to be so.
  *
- * CREATE VIEW is no write, because lineage reads its definition whenever it is used. A materialized view keeps values, whose
- * number, size and statistics are seen, and which outlive the functions and views that gave them: it counts as a copy. A tag
- * that is in no list here counts as unreadable.
+ * What becomes code (a view, the body of a function) is lineage's to read whenever it is used. Still it is a copy of what it
+ * reads: there is no end to the places that call code without a statement that shows it, or at a time when other names in it
+ * mean other things. A materialized view keeps values besides. A tag that is in no list here counts as unreadable.
  */
 import { type AstRecord, list, names, record, stringNode, tagOf, text, unwrap } from '../../parse/ast.ts';
 import { type Catalog, type PgFunction, definitionPath, searchPathOf } from '../../catalog/catalog.ts';
@@ -17,7 +17,7 @@ import { resolveProcedure } from '../functions.ts';
 import { targetElement } from '../from.ts';
 import { type Analysis, type Scope, enter, leave, rootScope } from '../scope.ts';
 import { queryColumns, statementColumns } from '../select.ts';
-import { type Columns, constant, knownColumns, opaque, unknownColumns } from '../value.ts';
+import { type Columns, Dependencies, constant, knownColumns, opaque, unknownColumns } from '../value.ts';
 
 /** Statements that neither show, move nor ask for values, or that name only what exists. */
 const harmlessTags: ReadonlySet<string> = new Set(
@@ -88,9 +88,12 @@ function dispatch(analysis: Analysis, scope: Scope, node: unknown): Columns {
     case 'RefreshMatViewStmt':
       recordRefresh(analysis, body);
       break;
-    case 'ViewStmt':
-      queryColumns(analysis, scope, body.query);
+    case 'ViewStmt': {
+      const read = new Dependencies();
+      read.addColumns(queryColumns(analysis, scope, body.query));
+      analysis.flow?.defines(`the view ${text(record(body.view).relname)}`, read);
       break;
+    }
     case 'CallStmt':
       return resolveProcedure(analysis, scope, record(body.funccall));
     case 'ReturnStmt':
@@ -256,8 +259,8 @@ export function intoOf(select: AstRecord): AstRecord | null {
 }
 
 /**
- * CREATE FUNCTION and CREATE PROCEDURE. An SQL body is read: what it copies of columns counts now, since whoever calls
- * it may be someone else; what it does with its arguments and what it asks, is seen when it is called.
+ * CREATE FUNCTION and CREATE PROCEDURE. An SQL body is read: what it reads and copies of columns counts now, since whoever
+ * calls it may be someone else; what it does with its arguments is seen when it is called.
  */
 function recordFunction(analysis: Analysis, body: AstRecord): void {
   const flow = analysis.flow;
@@ -281,12 +284,16 @@ function recordFunction(analysis: Analysis, body: AstRecord): void {
     names: inputs.map((item) => text(item.name)),
     values: inputs.map(() => (isReplaced ? opaque : constant)),
   });
-  const before = flow.probing;
+  const { probing, asked } = flow;
+  const read = new Dependencies();
   flow.probing = false;
+  flow.asked = read;
   const inner: Analysis = { ...analysis, path };
-  for (const statement of statements) recordStatement(inner, scope, statement);
+  for (const statement of statements) read.addColumns(recordStatement(inner, scope, statement));
   analysis.nodesLeft = inner.nodesLeft;
-  flow.probing = before;
+  flow.probing = probing;
+  flow.asked = asked;
+  flow.defines(`the body of ${name}()`, read);
 }
 
 function bodyStatements(analysis: Analysis, body: AstRecord): readonly unknown[] | null {

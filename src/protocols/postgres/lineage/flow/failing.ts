@@ -2,15 +2,15 @@
  * Which built-in functions fail on what, for lineage/flow/hazards.ts.
  *
  * A column's own values are what they are; a computed argument can be made to fail at will, as in
- * `now() AT TIME ZONE CASE WHEN ssn LIKE '1%' THEN 'UTC' ELSE 'x' END`. So there is a list of what fails on ordinary
- * values, and another of what takes any computed value; a function in neither fails on computed ones.
+ * `now() AT TIME ZONE CASE WHEN ssn LIKE '1%' THEN 'UTC' ELSE 'x' END`, or by growing from call to call until there is no room.
+ * So there are lists of what takes any value of a column, and of what takes any computed value; whatever is in neither fails.
  */
 
 /**
  * Built-in functions with a domain that ordinary values leave, or whose time or memory grows with the value: the error
  * or the wait tells of it. Functions that fail only on broken input of a rare kind are not here.
  */
-export const failing: ReadonlySet<string> = new Set(
+const failing: ReadonlySet<string> = new Set(
   (
     'pg_sleep pg_sleep_for pg_sleep_until repeat lpad rpad array_fill factorial ' +
     'div mod sqrt cbrt ln log log10 power pow exp acos asin acosd asind acosh atanh gamma lgamma width_bucket setseed ' +
@@ -45,46 +45,65 @@ export const tracing: ReadonlySet<string> = new Set([
   'pg_drop_replication_slot',
 ]);
 
-/** Functions that take any value in any argument, or that sum up rows. */
+/** Functions that take any value in any argument and give none that is longer, so that no nesting of them fails. */
 const total: ReadonlySet<string> = new Set(
   (
     'upper lower initcap length char_length character_length octet_length bit_length md5 sha224 sha256 sha384 sha512 ' +
-    'concat concat_ws textcat left right reverse btrim ltrim rtrim trim replace translate strpos position starts_with ascii ' +
-    'quote_literal quote_ident quote_nullable hashtext to_json to_jsonb row_to_json array_to_json json_build_array ' +
-    'jsonb_build_array array_agg string_agg json_agg jsonb_agg json_agg_strict jsonb_agg_strict xmlagg count sum avg min max ' +
-    'bool_and bool_or every bit_and bit_or bit_xor any_value stddev stddev_pop stddev_samp variance var_pop var_samp ' +
-    'percentile_disc percentile_cont mode rank dense_rank percent_rank cume_dist row_number lag lead first_value ' +
-    'last_value array_to_string string_to_array string_to_table cardinality array_length array_append array_prepend ' +
-    'array_remove array_replace unnest num_nulls num_nonnulls pg_typeof pg_collation_for round floor ceil ceiling trunc ' +
-    'sign abs age isfinite json_typeof jsonb_typeof json_strip_nulls jsonb_strip_nulls jsonb_pretty ' +
-    'pg_column_size version now generate_series'
+    'left right reverse btrim ltrim rtrim trim strpos position starts_with ascii hashtext count min max bool_and bool_or ' +
+    'every any_value num_nulls num_nonnulls pg_typeof pg_collation_for sign isfinite json_typeof jsonb_typeof'
   ).split(' '),
 );
 
 /** Functions that take any value in these arguments and fail on some in the others: patterns, fields, lengths. */
 const subjects: Readonly<Record<string, readonly number[]>> = {
   substr: [0],
-  substring: [0, 1],
-  overlay: [0, 1],
-  split_part: [0, 1],
-  regexp_replace: [0, 2],
+  substring: [0],
+  split_part: [0],
   regexp_match: [0],
   regexp_matches: [0],
   regexp_count: [0],
   regexp_like: [0],
   regexp_substr: [0],
-  regexp_split_to_table: [0],
-  regexp_split_to_array: [0],
-  to_char: [0],
-  encode: [0],
   timezone: [1],
   date_trunc: [1],
   date_part: [1],
   extract: [1],
-  format: [1, 2, 3, 4, 5, 6, 7, 8, 9],
-  json_build_object: [1, 3, 5, 7, 9],
-  jsonb_build_object: [1, 3, 5, 7, 9],
 };
+
+/** Further functions that take any of a column's own values; what is in no list may fail at a point that the client chooses. */
+const quiet: ReadonlySet<string> = new Set(
+  (
+    'concat concat_ws textcat replace translate overlay quote_literal quote_ident quote_nullable to_json to_jsonb row_to_json ' +
+    'array_to_json json_build_array jsonb_build_array json_build_object jsonb_build_object json_object_agg jsonb_object_agg ' +
+    'array_agg string_agg json_agg jsonb_agg json_agg_strict jsonb_agg_strict xmlagg bit_and bit_or bit_xor percentile_disc ' +
+    'percentile_cont mode rank dense_rank percent_rank cume_dist row_number lag lead first_value last_value nth_value ntile ' +
+    'array_to_string string_to_array string_to_table cardinality array_length array_append array_prepend array_remove ' +
+    'array_replace array_position array_positions array_upper array_lower array_ndims unnest round floor ceil ceiling trunc abs ' +
+    'age json_strip_nulls jsonb_strip_nulls jsonb_pretty pg_column_size version now generate_series generate_subscripts ' +
+    'regexp_replace regexp_split_to_table regexp_split_to_array to_char encode format host network masklen family broadcast ' +
+    'netmask abbrev set_masklen text varchar bpchar name convert_to to_tsvector similarity levenshtein soundex ' +
+    'jsonb_extract_path jsonb_extract_path_text json_extract_path json_extract_path_text lower_inc upper_inc lower_inf ' +
+    'upper_inf isempty justify_days justify_hours justify_interval'
+  ).split(' '),
+);
+
+const summing: ReadonlySet<string> = new Set(
+  'sum avg stddev stddev_pop stddev_samp variance var_pop var_samp'.split(' '),
+);
+
+/** Aggregates whose result leaves the range of all types but those of {@link summable}. */
+export function isSum(name: string): boolean {
+  return summing.has(name);
+}
+
+/** int2, int4, int8 and numeric: their sums are numeric, or would take more rows than there are. */
+const summable: ReadonlySet<number> = new Set([21, 23, 20, 1700]);
+
+/** Whether the built-in function can fail on values that stand in a column of this type; 0: not known. */
+export function failsOnColumns(name: string, typeOid: number): boolean {
+  if (isSum(name)) return !summable.has(typeOid);
+  return failing.has(name) || !(total.has(name) || quiet.has(name) || Object.hasOwn(subjects, name));
+}
 
 /** Whether a computed value as this argument can make the built-in function fail. */
 export function failsOnComputed(name: string, at: number): boolean {

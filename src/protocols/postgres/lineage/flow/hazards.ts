@@ -5,10 +5,21 @@
  * `CASE WHEN ssn LIKE '1%' THEN pg_sleep(1) END` shows a digit. A hazard is anything that can fail, wait, or leave a
  * trace; it matters by itself where it depends on columns, and by whether it runs where a branch does.
  */
-import { type AstRecord, list, names, record, tagOf, text, unwrap } from '../../parse/ast.ts';
+import {
+  type AstRecord,
+  integerConstant,
+  isRecord,
+  list,
+  names,
+  record,
+  tagOf,
+  text,
+  unwrap,
+} from '../../parse/ast.ts';
 import type { PgFunction } from '../../catalog/catalog.ts';
-import { failing, failsOnComputed, tracing } from './failing.ts';
-import { isDependent } from './calls.ts';
+import type { PgType } from '../../catalog/types.ts';
+import { failsOnColumns, failsOnComputed, isSum, tracing } from './failing.ts';
+import { isDependent, isStoring } from './calls.ts';
 import { evaluate } from '../expressions.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { recordHiddenCalls } from '../hidden.ts';
@@ -36,10 +47,14 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   const flow = analysis.flow;
   if (flow === null) return;
   const { name, nodes, values, candidates } = call;
-  // A body in SQL is walked, so that what is in it counts by itself.
-  const inSql = candidates.length > 0 && candidates.every((f) => f.language === 'sql' && f.kind === 'f');
-  const crafted = !inSql && values.some((value, at) => isCrafted(analysis, value) && failsOnComputed(name, at));
-  const fails = failing.has(name);
+  // What functions of users may be is recorded where they are resolved; see recordArguments.
+  const isBuiltin = candidates.length === 0 && analysis.catalog.builtinFunction(name) !== undefined;
+  const open = values.flatMap((value, at) => (isDependent(value) && !isSmallNumber(name, at, nodes[at]) ? [at] : []));
+  const crafted = open.some((at) => isCrafted(analysis, values[at]) && failsOnComputed(name, at));
+  const typeOid = open.length > 0 ? values[open[0]].typeOid : 0;
+  const isOpen = open.length > 0 || !values.some(isDependent);
+  // What is put somewhere is told of by that.
+  const fails = isBuiltin && isOpen && !isStoring(name) && failsOnColumns(name, typeOid);
   if (fails) flow.probe('expression', call.all);
   if (crafted) flow.probe('expression', call.told);
   const foreign = candidates.some((f) => f.language !== 'sql' && f.extension === null);
@@ -47,10 +62,66 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   if (call.leavesTrace || tracing.has(name) || foreign || crafted || runs) flow.hazards++;
 }
 
+/** Arguments that take every number which is not too large, of functions that are used with lengths and positions. */
+function isSmallNumber(name: string, at: number, node: unknown): boolean {
+  const takesNumber = isSum(name) ? at === 0 : (name === 'substring' || name === 'substr') && at === 1;
+  if (!takesNumber) return false;
+  const step = unwrap(node, 'A_Expr');
+  if (step === null || !['+', '-'].includes(names(step.name).at(-1) ?? '')) return isBounded(node);
+  return isBounded(step.lexpr) && integerConstant(step.rexpr) !== null;
+}
+
 /** Computed from columns, so that the client has a say in what it becomes. */
 function isCrafted(analysis: Analysis, value: Value): boolean {
   return isDependent(value) && !isPlain(analysis, value);
 }
+
+/**
+ * Records what a function of a user is given. A value that is computed, or turned into the parameter's type, fails or is NULL
+ * where the client likes, and a STRICT function runs or not by that, whatever its body says.
+ */
+export function recordArguments(analysis: Analysis, f: PgFunction, values: readonly Value[]): void {
+  const { flow, catalog } = analysis;
+  if (flow === null) return;
+  const inputs = f.parameterTypes.filter((_, at) => f.modes[at] !== 'o' && f.modes[at] !== 't');
+  for (const [at, value] of values.entries()) {
+    if (value.kind === 'opaque' || !isDependent(value)) continue;
+    const type = catalog.type(inputs[at] ?? 0);
+    const converts = type !== undefined && value.row === null && conversionCanFail(value, type);
+    if (!converts && isPlain(analysis, value)) continue;
+    flow.hazards++;
+    flow.probe('expression', value);
+  }
+}
+
+/** Records JSON constructors and XML ones: a computed part fails where it is NULL, or too long, or not as it should be. */
+export function recordParts(analysis: Analysis, scope: Scope, tag: string, body: AstRecord): void {
+  if (analysis.flow === null || !(tag.startsWith('Json') || tag.startsWith('Xml'))) return;
+  for (const part of wrappedIn(body)) {
+    const value = evaluate(analysis, scope, part);
+    if (!isCrafted(analysis, value)) continue;
+    analysis.flow.hazards++;
+    analysis.flow.probe('expression', value);
+  }
+}
+
+/** The outermost wrapped nodes inside a struct that hold expressions. */
+function wrappedIn(node: unknown): readonly unknown[] {
+  if (Array.isArray(node)) return node.flatMap(wrappedIn);
+  if (!isRecord(node)) return [];
+  const tag = tagOf(node);
+  if (tag !== '' && !holders.has(tag)) return [node];
+  return Object.values(node).flatMap(wrappedIn);
+}
+
+/** Parts of JSON constructors that hold the expressions themselves. */
+const holders: ReadonlySet<string> = new Set([
+  'JsonKeyValue',
+  'JsonValueExpr',
+  'JsonArgument',
+  'JsonBehavior',
+  'JsonAggConstructor',
+]);
 
 /** XMLPARSE, JSON() and the like fail on what is not well-formed; `value` is what they depend on. */
 export function recordParsing(analysis: Analysis, tag: string, body: AstRecord, value: Value): void {
@@ -201,15 +272,23 @@ export function recordCast(analysis: Analysis, inner: Value, typeName: AstRecord
   if (tagOf(node) !== 'A_Const' && tagOf(node) !== 'ParamRef') flow.hazards++;
   flow.probe('expression', inner);
 }
-function castCanFail(
-  inner: Value,
-  target: { readonly oid: number; readonly kind: string; readonly category: string },
-  typeName: AstRecord,
-): boolean {
+
+type Target = Pick<PgType, 'oid' | 'kind' | 'category'>;
+
+function castCanFail(inner: Value, target: Target, typeName: AstRecord): boolean {
   if (list(typeName.arrayBounds).length > 0) return true;
-  // Domains check, enums know their labels, `name` and "char" cut without an error.
-  if (target.kind === 'b' && (target.category === 'S' || target.oid === 18)) return false;
-  if (list(typeName.typmods).length > 0) return true;
+  const cut = list(typeName.typmods).length > 0 && !isString(target);
+  return cut || conversionCanFail(inner, target);
+}
+
+/** `name` and "char" cut without an error. */
+function isString({ oid, kind, category }: Target): boolean {
+  return kind === 'b' && (category === 'S' || oid === 18);
+}
+
+function conversionCanFail(inner: Value, target: Target): boolean {
+  // Domains check, enums know their labels; the polymorphic types take what there is.
+  if (isString(target) || target.kind === 'p') return false;
   if (target.oid === inner.typeOid) return false;
   if (harmlessPairs.has(`${inner.typeOid}>${target.oid}`)) return false;
   const from = widening.indexOf(inner.typeOid);

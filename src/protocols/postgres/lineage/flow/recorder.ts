@@ -6,7 +6,7 @@
  * goes. Both are told as source columns; whether these are masked is for the caller to say.
  */
 import type { ColumnKey, Relation } from '../../catalog/catalog.ts';
-import type { Value, ValueKind } from '../value.ts';
+import type { Dependencies, Value, ValueKind } from '../value.ts';
 
 /**
  * Where a statement asks. `from`: arguments of functions in FROM or of those that return sets. `expression`: an error
@@ -84,6 +84,8 @@ export class FlowRecorder {
   choosing = true;
   /** False while a function's body is read at its creation: its conditions take effect when it is called. */
   probing = true;
+  /** What is asked meanwhile; null: nobody wants to know. */
+  asked: Dependencies | null = null;
   /** False inside EXPLAIN without ANALYZE, which plans and does not execute. */
   writing = true;
   /** Views whose functions have been walked. */
@@ -93,6 +95,7 @@ export class FlowRecorder {
   /** What depends on no column is no probe. */
   probe(clause: FlowClause, value: Value, equality = false, by: FlowConstraint | null = null): void {
     const opaque = value.kind === 'opaque';
+    if (!this.probing) this.asked?.add(value);
     if (!this.probing || (!opaque && value.sources.size === 0)) return;
     if (this.isKnown(`${clause} ${equality} ${opaque} ${sourcesText(value.sources)}`)) return;
     this.probes.push({ sources: value.sources, opaque, clause, equality: equality && !opaque, by });
@@ -104,6 +107,11 @@ export class FlowRecorder {
     const what = given === null ? '' : given.kind === 'literal' ? `'${given.text}'` : `$${given.number}`;
     if (this.isKnown(`${destinationText(to)} ${value.kind} ${sourcesText(value.sources)} ${what}`)) return;
     this.writes.push({ to, sources: value.sources, opaque: value.kind === 'opaque', valueKind: value.kind, given });
+  }
+
+  /** Code goes on reading what it reads, whatever its names come to mean and whoever calls it: that is as good as a copy. */
+  defines(what: string, read: Dependencies): void {
+    this.write({ kind: 'outside', what }, read.known(), null);
   }
 
   /** Code that may read and write anything. */

@@ -301,11 +301,11 @@ select sum(length(ssn)) from customers
 select * from generate_series(1, 10)
     =>
 select 1 from customers c, generate_series(1, length(c.ssn)) g
-    => from~c.ssn
+    => expression~c.ssn from~c.ssn
 select 1 from customers c, unnest(c.tags) u
     => from~c.tags
 select generate_series(1, length(ssn)) from customers
-    => from~c.ssn
+    => expression~c.ssn from~c.ssn
 select unnest(tags) from customers
     => from~c.tags
 select 1 from customers c, lower(c.ssn) l
@@ -439,7 +439,7 @@ select now() at time zone (case when ssn like '1%' then 'UTC' else 'x' end) from
 select ssn at time zone 'UTC' from customers
     =>
 select regexp_replace(lower(ssn), '[0-9]', 'x') from customers
-    =>
+    => expression~c.ssn
 select regexp_replace(name, case when ssn like '1%' then '(' else 'a' end, 'x') from customers
     => expression~c.ssn expression~c.name+c.ssn
 select 'a' ~ (case when ssn like '1%' then '(' else 'a' end) from customers
@@ -467,7 +467,7 @@ select json_value(profile, '$.a') from customers
 select json_value(profile, '$.a' error on error) from customers
     => expression~c.profile
 select shout(upper(ssn)) from customers
-    =>
+    => expression~c.ssn
 `,
   CTE: `
 with t as (select id from customers where ssn = 'x') select * from t
@@ -491,7 +491,7 @@ select * from (with d as (update orders set note = 'x' where id = 1 returning id
 select * from find_customer(1)
     => where=c.id
 select * from customers c, find_customer(length(c.ssn)) f
-    => where~c.id+c.ssn from~c.ssn
+    => expression~c.ssn where~c.id+c.ssn from~c.ssn
 select shout(ssn) from customers
     =>
 select atomic('x')

@@ -169,9 +169,9 @@ create materialized view m as select id, upper(note) from orders
 create materialized view m as select id from customers where ssn > 'x'
     => where~c.ssn [outside the materialized view m < =c.id]
 create view v as select ssn from customers
-    =>
+    => [outside the view v < ~c.ssn]
 create view v as select id from customers where ssn like '1%'
-    => where~c.ssn
+    => where~c.ssn [outside the view v < ~c.id]
 explain create table x as select ssn from customers
     =>
 `,
@@ -241,11 +241,11 @@ select 'channel' |> ssn from customers
 select 'channel' |# ssn from customers
     => [outside pg_notify(): a notification < ~c.ssn]
 select joined_up(ssn) from customers
-    =>
+    => expression~c.ssn
 select kept_in(ssn, 'x') from customers
     => expression~c.ssn [outside function set_config() < ~c.ssn] [outside function kept_in() < ~c.ssn]
 select in_plpgsql(ssn) from customers
-    => [outside function dynamic() < ~c.ssn] [outside function in_plpgsql() < ~c.ssn]
+    => expression~c.ssn [outside function dynamic() < ~c.ssn] [outside function in_plpgsql() < ~c.ssn]
 select ssn === 'x' from customers
     => [outside function evil_eq() < ~c.ssn]
 select ssn::evil from customers
@@ -307,9 +307,9 @@ call keep_customers()
 create function f() returns int language sql as 'select 1'
     =>
 create function f(x text) returns text language sql as 'insert into orders (note) values (x) returning note'
-    => [o.note < -]
+    => [o.note < -] [outside the body of f() < ~o.note]
 create or replace function f(x text) returns text language sql as 'insert into orders (note) values (x) returning note'
-    => [o.note < -]
+    => [o.note < -] [outside the body of f() < ~o.note]
 create or replace function shout(text) returns text language sql as 'insert into orders (note) values ($1) returning note'
     => [o.note < ?]
 create or replace function shout(text) returns text language sql as 'select upper($1)'
@@ -327,7 +327,7 @@ create function f() returns int language sql set search_path = public as 'update
 create function f() returns int language sql set search_path = "$user" as 'select 1'
     => [unknown the body of f() cannot be read < ?]
 create function f() returns text language sql as 'select set_config(''a.b'', ssn, false) from customers'
-    => [outside set_config(): a setting of the session < ~c.ssn]
+    => [outside set_config(): a setting of the session < ~c.ssn] [outside the body of f() < ~c.ssn]
 create function f() returns int language plpgsql as 'begin return 1; end'
     => [unknown the body of f() cannot be read < ?]
 create function f() returns int language sql as 'not sql at all'
@@ -347,7 +347,7 @@ create event trigger e on ddl_command_start execute function f()
 create publication p for table customers
     => [unknown a publication sends rows elsewhere < ?]
 create schema s create view v as select id from customers where ssn > 'x'
-    => where~c.ssn
+    => where~c.ssn [outside the view v < ~c.id]
 `,
   tables: `
 alter table customers add constraint c check (ssn not like '1%')
