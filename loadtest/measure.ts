@@ -93,12 +93,28 @@ export function medianOf(
   return median(values.filter((one) => one !== null));
 }
 
-/** null where one side was not measured. */
-export function ratio(above: number | null, below: number | null): number | null {
-  return above === null || below === null || below === 0 ? null : above / below;
+/**
+ * Median over the rounds of `above` by `below`, which stand side by side in each: a machine that slows down for a minute then
+ * slows both. null where one of the routes was not measured.
+ */
+export function medianRatio(
+  measured: readonly Measured[],
+  above: RouteName,
+  below: RouteName,
+  value: (one: Measured) => number | null,
+): number | null {
+  const ratios = measured.flatMap((one) => {
+    const other = one.route === above ? measured.find(isPeer(one.round, below)) : undefined;
+    const [a, b] = [value(one), other === undefined ? null : value(other)];
+    return a === null || b === null || b === 0 ? [] : [a / b];
+  });
+  return median(ratios);
 }
 
-/** null where one side was not measured. */
+function isPeer(round: number, route: RouteName): (one: Measured) => boolean {
+  return (one) => one.round === round && one.route === route;
+}
+
 export function difference(above: number | null, below: number | null): number | null {
   return above === null || below === null ? null : above - below;
 }

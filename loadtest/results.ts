@@ -1,6 +1,6 @@
 /** What the scenarios found, and the numbers that budgets are about. */
 import type { Metrics } from './budgets.ts';
-import { difference, medianLatencies, medianOf, ratio } from './measure.ts';
+import { difference, medianLatencies, medianOf, medianRatio } from './measure.ts';
 import type { Measured, RouteName } from './measure.ts';
 import type { BulkResult, IdleResult, TenGbResult, ValueResult } from './scenarios.ts';
 
@@ -44,19 +44,20 @@ function targetBytes(measured: readonly Measured[]): number | null {
 
 /** What budgets are about; null: not measured. */
 export function metricsOf({ startsMs, idle, oltp, latency, bulk, value }: Results): Metrics {
-  const tps = (route: RouteName): number | null => (oltp === null ? null : transactionsPerSecond(oltp, route));
-  const speed = (route: RouteName): number | null => (bulk === null ? null : megabytesPerSecond(bulk.measured, route));
-  const cpu = (route: RouteName): number | null => (bulk === null ? null : cpuPerGb(bulk.measured, route));
+  // Every route of the bulk scenario carries the same result.
+  const bulkRatio = (above: RouteName, below: RouteName, value: (one: Measured) => number | null): number | null =>
+    medianRatio(bulk?.measured ?? [], above, below, value);
+  const speed = ({ seconds }: Measured): number => 1 / seconds;
   const added = (of: 'p50' | 'p99'): number | null => {
     const [gate, direct] = (['gate', 'direct'] as const).map((route) => medianLatencies(latency ?? [], route));
     return difference(gate?.[of] ?? null, direct?.[of] ?? null);
   };
   const starts = startsMs?.toSorted((a, b) => a - b) ?? [];
   return {
-    'oltp.gate_over_pgbouncer': ratio(tps('gate'), tps('pgbouncer')),
-    'bulk.mask_over_haproxy': ratio(speed('gate'), speed('haproxy')),
-    'bulk.detect_over_haproxy': ratio(speed('gate, detectors'), speed('haproxy')),
-    'bulk.cpu_over_pgbouncer': ratio(cpu('gate'), cpu('pgbouncer')),
+    'oltp.gate_over_pgbouncer': medianRatio(oltp ?? [], 'gate', 'pgbouncer', ({ rows, seconds }) => rows / seconds),
+    'bulk.mask_over_haproxy': bulkRatio('gate', 'haproxy', speed),
+    'bulk.detect_over_haproxy': bulkRatio('gate, detectors', 'haproxy', speed),
+    'bulk.cpu_over_pgbouncer': bulkRatio('gate', 'pgbouncer', ({ cpuSeconds }) => cpuSeconds),
     'latency.added_p50_us': added('p50'),
     'latency.added_p99_us': added('p99'),
     'memory.idle_mb': idle?.beforeMb ?? null,

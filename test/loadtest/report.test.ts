@@ -52,7 +52,7 @@ const results: Results = {
   tenGb: null,
 };
 
-test('metrics are ratios of medians; what lacks its other half is null', () => {
+test('what lacks its other half is null', () => {
   const metrics = metricsOf(results);
   assert.equal(metrics['oltp.gate_over_pgbouncer'], 0.5);
   assert.equal(metrics['bulk.cpu_over_pgbouncer'], 2 / 1.5, 'both per byte of the target, not of the masked result');
@@ -61,6 +61,17 @@ test('metrics are ratios of medians; what lacks its other half is null', () => {
   assert.equal(metrics['latency.added_p99_us'], 400);
   assert.equal(metrics['memory.value_peak_mb'], null);
   assert.equal(metrics['start.ms'], 300);
+});
+
+test('a ratio compares what stands side by side in a round', () => {
+  const tps = ({ rows, seconds }: Measured): number => rows / seconds;
+  const slowing = [1, 2, 40].flatMap((seconds, at) => [
+    measured('pgbouncer', at, seconds, 1),
+    measured('gate', at, seconds * [2, 4, 5][at], 1),
+  ]);
+  assert.equal(medianRatio(slowing, 'gate', 'pgbouncer', tps), 0.25);
+  assert.equal(medianRatio(slowing, 'gate', 'haproxy', tps), null);
+  assert.equal(medianRatio(slowing.slice(1), 'gate', 'pgbouncer', tps), (1 / 4 + 1 / 5) / 2);
 });
 
 test('JSON nests the metrics by their dots', () => {
@@ -142,7 +153,7 @@ test('the warm-up runs over every route and does not count', async () => {
   );
 });
 
-test('median, and what pgbench prints', () => {
+test('median, medianRatio, and what pgbench prints', () => {
   assert.equal(median([]), null);
   assert.equal(median([3, 1]), 2);
   assert.equal(median([5, 1, 3]), 3);
