@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Measured, RouteName } from '../../loadtest/measure.ts';
-import { interleave, median } from '../../loadtest/measure.ts';
+import { interleave, median, medianRatio } from '../../loadtest/measure.ts';
 import { newHistogram, record, summarize } from '../../loadtest/openLoop.ts';
 import { transactionsPerSecond } from '../../loadtest/pgbench.ts';
 import { htmlReport, latencySvg } from '../../loadtest/plot.ts';
