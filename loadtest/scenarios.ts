@@ -24,7 +24,7 @@ export interface Effort {
 export const quick: Effort = {
   rows: 500_000,
   starts: 3,
-  oltp: { rounds: 5, seconds: 3 },
+  oltp: { rounds: 8, seconds: 2 },
   latency: { rounds: 3, seconds: 3 },
   bulk: { rounds: 3, times: 1 },
   tenGb: false,
