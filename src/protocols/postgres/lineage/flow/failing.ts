@@ -81,7 +81,7 @@ const quiet: ReadonlySet<string> = new Set(
     'array_replace array_position array_positions array_upper array_lower array_ndims unnest round floor ceil ceiling trunc abs ' +
     'age json_strip_nulls jsonb_strip_nulls jsonb_pretty pg_column_size version now generate_series generate_subscripts ' +
     'regexp_replace regexp_split_to_table regexp_split_to_array to_char encode format host network masklen family broadcast ' +
-    'netmask abbrev set_masklen text varchar bpchar name convert_to to_tsvector similarity levenshtein soundex ' +
+    'netmask abbrev text varchar bpchar name to_tsvector ' +
     'jsonb_extract_path jsonb_extract_path_text json_extract_path json_extract_path_text lower_inc upper_inc lower_inf ' +
     'upper_inf isempty justify_days justify_hours justify_interval'
   ).split(' '),
@@ -109,4 +109,34 @@ export function failsOnColumns(name: string, typeOid: number): boolean {
 export function failsOnComputed(name: string, at: number): boolean {
   if (total.has(name)) return false;
   return !(Object.hasOwn(subjects, name) && subjects[name].includes(at));
+}
+
+/** Functions that put a text of the client's in place of what they find. */
+const replacing: ReadonlySet<string> = new Set(['replace', 'regexp_replace', 'array_replace', 'overlay']);
+
+/** Functions whose second argument is a regular expression; of `substring` it may be one. */
+const matchingFunctions: ReadonlySet<string> = new Set(
+  (
+    'regexp_replace regexp_match regexp_matches regexp_count regexp_like regexp_substr regexp_instr regexp_split_to_table ' +
+    'regexp_split_to_array substring'
+  ).split(' '),
+);
+
+/** A replacement that is longer than this takes time, or room, where the pattern is found. */
+const replacementUnitsMax = 100;
+
+/**
+ * Whether a call of the built-in function takes time or room by what it finds in a value. `literals`: its arguments, null for
+ * what is no literal.
+ */
+export function labours(name: string, literals: readonly (string | number | null)[]): boolean {
+  const isLong = (literal: string | number | null): boolean =>
+    literal === null || (typeof literal === 'string' && literal.length > replacementUnitsMax);
+  if (replacing.has(name) && literals.slice(1).some(isLong)) return true;
+  return matchingFunctions.has(name) && literals.length > 1 && laboursOver(literals[1]);
+}
+
+/** Whether matching this regular expression may take time that grows fast: one with back references is tried out (manual, 9.7.3). */
+export function laboursOver(pattern: string | number | null): boolean {
+  return pattern === null || (typeof pattern === 'string' && /\\[1-9]/.test(pattern));
 }

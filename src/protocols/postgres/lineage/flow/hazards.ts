@@ -18,7 +18,7 @@ import {
 } from '../../parse/ast.ts';
 import type { PgFunction } from '../../catalog/catalog.ts';
 import type { PgType } from '../../catalog/types.ts';
-import { failsOnColumns, failsOnComputed, isSum, tracing } from './failing.ts';
+import { failsOnColumns, failsOnComputed, isSum, labours, laboursOver, tracing } from './failing.ts';
 import { isDependent, isStoring } from './calls.ts';
 import { evaluate } from '../expressions.ts';
 import type { Analysis, Scope } from '../scope.ts';
@@ -47,14 +47,19 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   const flow = analysis.flow;
   if (flow === null) return;
   const { name, nodes, values, candidates } = call;
-  // What functions of users may be is recorded where they are resolved; see recordArguments.
-  const isBuiltin = candidates.length === 0 && analysis.catalog.builtinFunction(name) !== undefined;
+  // Functions of users may stand beside it; what they are given is recorded where they are resolved, see recordArguments.
+  const isBuiltin = analysis.catalog.builtinFunction(name) !== undefined;
   const open = values.flatMap((value, at) => (isDependent(value) && !isSmallNumber(name, at, nodes[at]) ? [at] : []));
   const crafted = open.some((at) => isCrafted(analysis, values[at]) && failsOnComputed(name, at));
   const typeOid = open.length > 0 ? values[open[0]].typeOid : 0;
   const isOpen = open.length > 0 || !values.some(isDependent);
   // What is put somewhere is told of by that.
-  const fails = isBuiltin && isOpen && !isStoring(name) && failsOnColumns(name, typeOid);
+  const literals = nodes.map((node, at) => (isSmallNumber(name, at, node) ? 0 : literalText(node)));
+  const fails =
+    isBuiltin &&
+    isOpen &&
+    !isStoring(name) &&
+    (failsOnColumns(name, typeOid) || (open.includes(0) && labours(name, literals)));
   if (fails) flow.probe('expression', call.all);
   if (crafted) flow.probe('expression', call.told);
   const foreign = candidates.some((f) => f.language !== 'sql' && f.extension === null);
@@ -156,11 +161,22 @@ function literalOf(node: unknown): AstRecord | null {
   return unwrap(at, 'A_Const');
 }
 
+/** The text or whole number of a literal; null for what is none. */
+function literalText(node: unknown): string | number | null {
+  const literal = literalOf(node);
+  if (literal === null) return null;
+  if (literal.isnull === true || literal.fval !== undefined || literal.boolval !== undefined) return 0;
+  return literal.sval === undefined ? Number(record(literal.ival).ival ?? 0) : text(record(literal.sval).sval);
+}
+
 /** Operators that fail on some right operand: zero, or below zero. */
 const dividing: ReadonlySet<string> = new Set(['/', '%', '^', '|/']);
 
 /** Operators whose right operand is a pattern, which can be malformed. */
 const matching: ReadonlySet<string> = new Set(['~', '~*', '!~', '!~*', '~~', '~~*', '!~~', '!~~*']);
+
+/** Those of regular expressions. */
+const regular: ReadonlySet<string> = new Set(['~', '~*', '!~', '!~*']);
 
 /** Operators that fail when the result is too large for an integer. */
 const growing: ReadonlySet<string> = new Set(['+', '-', '*', '<<']);
@@ -179,6 +195,10 @@ export function recordOperatorHazard(
   if (matching.has(operator) && isCrafted(analysis, right)) {
     flow.hazards++;
     flow.probe('expression', right);
+  }
+  if (regular.has(operator) && laboursOver(literalText(body.rexpr))) {
+    flow.hazards++;
+    flow.probe('expression', both);
   }
   if (body.kind !== 'AEXPR_OP') return;
   if (dividing.has(operator)) {

@@ -438,6 +438,18 @@ select now() at time zone (case when ssn like '1%' then 'UTC' else 'x' end) from
     => expression~c.ssn
 select ssn at time zone 'UTC' from customers
     =>
+select replace(ssn, '1', 'x'), regexp_replace(ssn, '^(.).*$', '\\1'), overlay(ssn placing 'x' from 2) from customers
+    =>
+select replace(ssn, '1', repeat('x', 1000000)) from customers
+    => expression~c.ssn
+select replace(ssn, '1', $1) from customers
+    => expression~c.ssn
+select regexp_replace(ssn, '^1(.*)(.*)(.*)\\1\\2\\3$', 'x') from customers
+    => expression~c.ssn
+select regexp_count(ssn, $1), ssn ~ '(.)\\1' from customers
+    => expression~c.ssn
+select ssn ~ '^1', substring(ssn from '[0-9]+'), regexp_match(ssn, '[0-9]') from customers
+    =>
 select regexp_replace(lower(ssn), '[0-9]', 'x') from customers
     => expression~c.ssn
 select regexp_replace(name, case when ssn like '1%' then '(' else 'a' end, 'x') from customers

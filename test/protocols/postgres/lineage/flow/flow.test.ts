@@ -22,7 +22,7 @@ import { strangeTrees } from '../../strangeTrees.ts';
 const cases: Readonly<Record<string, string>> = { ...askingCases, ...movingCases };
 
 const furtherBuiltins =
-  'set_config pg_notify pg_sleep repeat chr sqrt lo_from_bytea lo_put setval pg_advisory_lock setseed int4 ' +
+  'replace regexp_count regexp_match set_config pg_notify pg_sleep repeat chr sqrt lo_from_bytea lo_put setval pg_advisory_lock setseed int4 ' +
   'pg_logical_emit_message rank grouping left nextval regexp_replace';
 
 /** Of the volatile kind, and procedures, which the shop has none of. */
