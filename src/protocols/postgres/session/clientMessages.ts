@@ -100,8 +100,7 @@ export class ClientMessages {
         return this.#control(bytes, start, end);
       case Frontend.CopyDone:
       case Frontend.CopyFail:
-        if (conversation.copyIn) conversation.copyIn = false;
-        else if (conversation.expected.length > 0) conversation.copyEndsAhead++;
+        conversation.endCopy();
         return this.#control(bytes, start, end);
       case Frontend.CopyData:
         return this.copyBytes(bytes, start, end, slot);

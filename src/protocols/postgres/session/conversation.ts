@@ -14,6 +14,7 @@ import type {
   Target,
   Wire,
 } from '../../protocol.ts';
+import type { AnalyzedStatement } from '../facts/facts.ts';
 import { countFillers } from '../catalog/fillers.ts';
 import type { Expected } from './expected.ts';
 import { ExpectedQueue } from './expected.ts';
@@ -66,8 +67,8 @@ export class Conversation {
   transaction: number = TransactionStatus.idle;
   /** The target reads CopyData; Sync and Flush mean nothing to it. */
   copyIn = false;
-  /** CopyDone or CopyFail that were sent before the target said that it reads CopyData. */
-  copyEndsAhead = 0;
+  /** CopyDone and CopyFail that were sent so far, to a COPY that runs or is about to. */
+  copyEnds = 0;
   /** The target reports changes of search_path by itself (PostgreSQL 18). */
   reportsPath = false;
   /** A setting on which name resolution hangs was changed in the current transaction. */
@@ -155,7 +156,15 @@ export class Conversation {
       }
       this.expected.skipping = false;
     }
+    entry.copyEnds = this.copyEnds;
     this.expected.push(entry);
+  }
+
+  /** The client ends its COPY data. Without a COPY that reads it the target ignores that. */
+  endCopy(): void {
+    if (!this.copyIn && this.expected.lastCommand?.run?.statements.some(copiesIn) !== true) return;
+    this.copyIn = false;
+    this.copyEnds++;
   }
 
   /** Sends a message of the gate's own. The permit proves that it is not a client's. */
@@ -308,4 +317,8 @@ export class Conversation {
 
 function endsWithTransaction({ holdable }: Portal): boolean {
   return !holdable;
+}
+
+function copiesIn({ session }: AnalyzedStatement): boolean {
+  return session.kind === 'copy_from';
 }

@@ -28,7 +28,7 @@ export interface Behind {
 
 /**
  * One owed answer, or several that were asked for in one piece: `kind` is the one that comes now, and the last of those
- * `behind` it is that to a Sync. All fields always exist, so that every entry has one shape.
+ * `behind` it is that to a Sync, always. All fields always exist, so that every entry has one shape.
  */
 export class Expected {
   kind: ExpectedKind;
@@ -48,6 +48,10 @@ export class Expected {
   /** Name that a Close takes away once the target has done so. */
   closesStatement: ByteString | null = null;
   closesPortal: ByteString | null = null;
+  /** How many ends of COPY data were sent before it. */
+  copyEnds = 0;
+  /** How many times the target has asked for COPY data in answer to it. */
+  copies = 0;
   /** Takes back what was registered when the message was sent; null: nothing. */
   undo: (() => void) | null = null;
 
@@ -83,20 +87,11 @@ export class Expected {
     this.#stands();
   }
 
-  /** Its Sync will not be answered. */
-  forgetSync(): void {
-    if (this.behind !== null) this.behind = withoutLast(this.behind);
-  }
-
   /** What was registered when the message was sent is no longer in question. */
   #stands(): void {
     this.undo = null;
     this.replaces = null;
   }
-}
-
-function withoutLast({ kind, next }: Behind): Behind | null {
-  return next === null ? null : { kind, next: withoutLast(next) };
 }
 
 /**
@@ -115,6 +110,15 @@ export class ExpectedQueue {
 
   get front(): Expected | null {
     return this.#ring[this.#head];
+  }
+
+  /** The command that was sent last; null: all are answered. */
+  get lastCommand(): Expected | null {
+    for (let index = this.length - 1; index >= 0; index--) {
+      const entry = this.at(index);
+      if (entry !== null && entry.kind !== 'sync') return entry;
+    }
+    return null;
   }
 
   push(entry: Expected): void {
@@ -162,16 +166,26 @@ export class ExpectedQueue {
     this.skipping = end === null;
   }
 
-  /** Removes the Syncs behind the front: a target in copy-in mode ignores them (manual, COPY Operations). */
-  forgetSyncs(): void {
-    const kept: Expected[] = [];
-    while (this.length > 0) {
-      const entry = this.#shift();
-      if (entry === null || (entry.kind === 'sync' && kept.length > 0)) continue;
-      entry.forgetSync();
-      kept.push(entry);
+  /**
+   * The target asks for COPY data in answer to the front. Up to the end of the data it ignores Syncs (manual, COPY Operations),
+   * which are removed here, and takes no commands. False: one was sent.
+   */
+  beginCopy(): boolean {
+    const { front } = this;
+    if (front === null) return false;
+    const ends = front.copyEnds + front.copies++;
+    for (let next = this.at(1); next !== null && next.copyEnds <= ends; next = this.at(1)) {
+      if (next.kind !== 'sync') return false;
+      this.#removeSecond();
     }
-    for (const entry of kept) this.push(entry);
+    return true;
+  }
+
+  /** Moves the front one place on. */
+  #removeSecond(): void {
+    const { front } = this;
+    this.#shift();
+    this.#ring[this.#head] = front;
   }
 
   #grow(): void {

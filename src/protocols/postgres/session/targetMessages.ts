@@ -14,7 +14,7 @@ import type { Shape } from './prepared.ts';
 import { returnsRows, RowPlanner } from './rowPlanner.ts';
 import { rowSourceOf } from './rowSource.ts';
 import type { StatementRun } from './statementRun.ts';
-import { Backend, targetFault, TransactionStatus, WireFault } from '../wire/wire.ts';
+import { Backend, clientFault, targetFault, TransactionStatus, WireFault } from '../wire/wire.ts';
 import {
   commandRows,
   readCopyResponse,
@@ -303,7 +303,6 @@ export class TargetMessages {
     conversation.transaction = status;
     this.rows.copyOut = false;
     if (front.run !== null) conversation.finish(front.run, 'complete');
-    if (conversation.expected.length === 0) conversation.copyEndsAhead = 0;
     if (status === TransactionStatus.idle) conversation.endTransaction();
     conversation.masks.meanings.onReady();
     if (conversation.expected.length === 0) conversation.endChange();
@@ -317,12 +316,14 @@ export class TargetMessages {
 
   #copyInResponse(): Fate {
     const conversation = this.#conversation;
-    const front = conversation.expected.front;
-    if (front === null || front.run === null || !returnsRows(front))
-      return this.#violation('CopyInResponse that nobody asked for');
-    if (conversation.copyEndsAhead > 0) conversation.copyEndsAhead--;
-    else conversation.copyIn = true;
-    if (front.kind === 'execute') conversation.expected.forgetSyncs();
+    const { front } = conversation.expected;
+    const copies = front !== null && returnsRows(front) && front.run?.current?.session.kind === 'copy_from';
+    if (!copies) return this.#violation('CopyInResponse that nobody asked for');
+    if (!conversation.expected.beginCopy()) {
+      conversation.fail(clientFault('a command during COPY'));
+      return 'swallow';
+    }
+    conversation.copyIn = conversation.copyEnds < front.copyEnds + front.copies;
     return 'pass';
   }
 
