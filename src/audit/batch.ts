@@ -63,6 +63,8 @@ export class Batch {
 
   bytes(bytes: Buffer): void {
     const { buffer, length } = this;
+    // A loop would write past the end without a word.
+    if (length + bytes.length > buffer.length) throw new RangeError('a record is longer than the room made for it');
     if (bytes.length > loopBytesMax) buffer.set(bytes, length);
     else for (let at = 0; at < bytes.length; at++) buffer[length + at] = bytes[at];
     this.length = length + bytes.length;

@@ -41,7 +41,10 @@ export interface DirectWriter {
   whenTaken(done: () => void): void;
 }
 
-/** Hands what comes over a socket that was made with `onread` straight to it. Ends and errors go the ordinary way. */
+/**
+ * Hands what comes over a socket that was made with `onread` straight to it. Ends and errors go the ordinary way. What the callback
+ * answers is not looked at: to read no further it pauses the socket.
+ */
 export function readDirectly(socket: net.Socket, { buffer, callback }: net.OnReadOpts): void {
   const handle = (socket as unknown as { _handle?: unknown })._handle;
   if (binding === null || !isStreamHandle(handle) || typeof buffer !== 'function') return;

@@ -5,7 +5,7 @@
 
 export const stagingBytes = 16 * 1024;
 const pooledMax = 256;
-/** What one statement or one row takes in most protocols: views of such lengths are kept, since making one costs as much as copying a hundred bytes. */
+/** About one statement or one row: views of such lengths are kept, since making one costs as much as copying a hundred bytes. */
 const keptViewBytesMax = 512;
 
 export class StagingBuffer {

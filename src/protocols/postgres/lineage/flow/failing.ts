@@ -45,7 +45,10 @@ export const tracing: ReadonlySet<string> = new Set([
   'pg_drop_replication_slot',
 ]);
 
-/** Functions that take any value in any argument and give none that is longer, so that no nesting of them fails. */
+/**
+ * Functions that take any value in any argument and give none that is longer (but for a few letters whose other case is), so that
+ * no nesting of them fails.
+ */
 const total: ReadonlySet<string> = new Set(
   (
     'upper lower initcap length char_length character_length octet_length bit_length md5 sha224 sha256 sha384 sha512 ' +
@@ -70,21 +73,44 @@ const subjects: Readonly<Record<string, readonly number[]>> = {
   extract: [1],
 };
 
-/** Further functions that take any of a column's own values; what is in no list may fail at a point that the client chooses. */
+/** Further functions that take any of a column's own values, in any argument. */
 const quiet: ReadonlySet<string> = new Set(
   (
-    'concat concat_ws textcat replace translate overlay quote_literal quote_ident quote_nullable to_json to_jsonb row_to_json ' +
-    'array_to_json json_build_array jsonb_build_array json_build_object jsonb_build_object json_object_agg jsonb_object_agg ' +
-    'array_agg string_agg json_agg jsonb_agg json_agg_strict jsonb_agg_strict xmlagg bit_and bit_or bit_xor percentile_disc ' +
-    'percentile_cont mode rank dense_rank percent_rank cume_dist row_number lag lead first_value last_value nth_value ntile ' +
-    'array_to_string string_to_array string_to_table cardinality array_length array_append array_prepend array_remove ' +
-    'array_replace array_position array_positions array_upper array_lower array_ndims unnest round floor ceil ceiling trunc abs ' +
-    'age json_strip_nulls jsonb_strip_nulls jsonb_pretty pg_column_size version now generate_series generate_subscripts ' +
-    'regexp_replace regexp_split_to_table regexp_split_to_array to_char encode format host network masklen family broadcast ' +
-    'netmask abbrev text varchar bpchar name to_tsvector ' +
-    'jsonb_extract_path jsonb_extract_path_text json_extract_path json_extract_path_text lower_inc upper_inc lower_inf ' +
-    'upper_inf isempty justify_days justify_hours justify_interval'
+    'concat concat_ws textcat quote_literal quote_ident quote_nullable to_json to_jsonb row_to_json array_to_json ' +
+    'json_build_array jsonb_build_array json_build_object jsonb_build_object json_object_agg jsonb_object_agg string_agg json_agg ' +
+    'jsonb_agg json_agg_strict jsonb_agg_strict xmlagg mode rank dense_rank percent_rank cume_dist row_number lag lead ' +
+    'first_value last_value array_to_string string_to_array string_to_table cardinality array_length array_append array_prepend ' +
+    'array_remove array_upper array_lower array_ndims unnest floor ceil ceiling abs age json_strip_nulls ' +
+    'jsonb_strip_nulls jsonb_pretty pg_column_size host network masklen family broadcast netmask abbrev to_tsvector ' +
+    'jsonb_extract_path jsonb_extract_path_text json_extract_path json_extract_path_text lower_inc upper_inc lower_inf upper_inf ' +
+    'isempty justify_days justify_hours justify_interval version now'
   ).split(' '),
+);
+
+/** The same of those that do so in these arguments; what they are told in others makes some fail. */
+const quietIn: Readonly<Record<string, readonly number[]>> = {
+  replace: [0],
+  translate: [0],
+  overlay: [0],
+  regexp_replace: [0],
+  regexp_split_to_table: [0],
+  regexp_split_to_array: [0],
+  encode: [0],
+  round: [0],
+  trunc: [0],
+  to_char: [0],
+  format: [1, 2, 3, 4, 5, 6, 7, 8, 9],
+  array_replace: [0],
+  array_position: [0],
+  array_positions: [0],
+};
+
+/** With more arguments than one these check, or cut, or decode. */
+const alone: ReadonlySet<string> = new Set(['length', 'text', 'varchar', 'bpchar', 'name']);
+
+/** Aggregates that fail where values of other kinds or sizes come together. */
+const gathering: ReadonlySet<string> = new Set(
+  'sum avg stddev stddev_pop stddev_samp variance var_pop var_samp bit_and bit_or bit_xor array_agg'.split(' '),
 );
 
 const summing: ReadonlySet<string> = new Set(
@@ -99,15 +125,37 @@ export function isSum(name: string): boolean {
 /** int2, int4, int8 and numeric: their sums are numeric, or would take more rows than there are. */
 const summable: ReadonlySet<number> = new Set([21, 23, 20, 1700]);
 
-/** Whether the built-in function can fail on values that stand in a column of this type; 0: not known. */
-export function failsOnColumns(name: string, typeOid: number): boolean {
-  if (isSum(name)) return !summable.has(typeOid);
-  return failing.has(name) || !(total.has(name) || quiet.has(name) || Object.hasOwn(subjects, name));
+/** date, time and timestamps, intervals: numbers can be formatted so that they are multiplied. */
+const formatted: ReadonlySet<number> = new Set([1082, 1083, 1114, 1184, 1186, 1266]);
+
+/** A column as an argument. */
+export interface ColumnArgument {
+  /** From 0. */
+  readonly at: number;
+  /** 0: not known. */
+  readonly typeOid: number;
+  /** It is one column's, and no literal can stand in its place. */
+  readonly isAlone: boolean;
 }
 
-/** Whether a computed value as this argument can make the built-in function fail. */
-export function failsOnComputed(name: string, at: number): boolean {
-  if (total.has(name)) return false;
+/** Whether the built-in function can fail on what stands in a column, given `count` arguments. */
+export function failsOnColumn(name: string, { at, typeOid, isAlone }: ColumnArgument, count: number): boolean {
+  if (failing.has(name) || (alone.has(name) && count > 1)) return true;
+  if (gathering.has(name)) return !isAlone || (isSum(name) && !summable.has(typeOid));
+  if (name === 'to_char') return at !== 0 || !formatted.has(typeOid);
+  if (total.has(name) || quiet.has(name) || alone.has(name)) return false;
+  const places = Object.hasOwn(subjects, name) ? subjects[name] : Object.hasOwn(quietIn, name) ? quietIn[name] : [];
+  return !places.includes(at);
+}
+
+/** Whether the built-in function can fail, or leave a trace of having run, without any column. */
+export function failsAnyway(name: string): boolean {
+  return failing.has(name);
+}
+
+/** Whether a computed value as this argument can make the built-in function fail, given `count` arguments. */
+export function failsOnComputed(name: string, at: number, count: number): boolean {
+  if (total.has(name)) return alone.has(name) && count > 1;
   return !(Object.hasOwn(subjects, name) && subjects[name].includes(at));
 }
 
@@ -125,6 +173,9 @@ const matchingFunctions: ReadonlySet<string> = new Set(
 /** A replacement that is longer than this takes time, or room, where the pattern is found. */
 const replacementUnitsMax = 100;
 
+/** Formats of format() without widths, which may be as long as one likes. */
+const plainFormat = /^(?:[^%]|%%|%[sIL])*$/;
+
 /**
  * Whether a call of the built-in function takes time or room by what it finds in a value. `literals`: its arguments, null for
  * what is no literal.
@@ -133,6 +184,7 @@ export function labours(name: string, literals: readonly (string | number | null
   const isLong = (literal: string | number | null): boolean =>
     literal === null || (typeof literal === 'string' && literal.length > replacementUnitsMax);
   if (replacing.has(name) && literals.slice(1).some(isLong)) return true;
+  if (name === 'format') return typeof literals[0] !== 'string' || !plainFormat.test(literals[0]);
   return matchingFunctions.has(name) && literals.length > 1 && laboursOver(literals[1]);
 }
 

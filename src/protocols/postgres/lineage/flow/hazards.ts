@@ -18,12 +18,12 @@ import {
 } from '../../parse/ast.ts';
 import type { PgFunction } from '../../catalog/catalog.ts';
 import type { PgType } from '../../catalog/types.ts';
-import { failsOnColumns, failsOnComputed, isSum, labours, laboursOver, tracing } from './failing.ts';
+import { failsAnyway, failsOnColumn, failsOnComputed, isSum, labours, laboursOver, tracing } from './failing.ts';
 import { isDependent, isStoring } from './calls.ts';
 import { evaluate } from '../expressions.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { recordHiddenCalls } from '../hidden.ts';
-import { isPlain } from '../plain.ts';
+import { isAlone, isPlain } from '../plain.ts';
 import { typeByName } from '../types.ts';
 import type { Value } from '../value.ts';
 
@@ -50,22 +50,44 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   // Functions of users may stand beside it; what they are given is recorded where they are resolved, see recordArguments.
   const isBuiltin = analysis.catalog.builtinFunction(name) !== undefined;
   const open = values.flatMap((value, at) => (isDependent(value) && !isSmallNumber(name, at, nodes[at]) ? [at] : []));
-  const crafted = open.some((at) => isCrafted(analysis, values[at]) && failsOnComputed(name, at));
-  const typeOid = open.length > 0 ? values[open[0]].typeOid : 0;
-  const isOpen = open.length > 0 || !values.some(isDependent);
+  const count = nodes.length;
+  const crafted = open.some((at) => isCrafted(analysis, values[at]) && failsOnComputed(name, at, count));
   // What is put somewhere is told of by that.
-  const literals = nodes.map((node, at) => (isSmallNumber(name, at, node) ? 0 : literalText(node)));
-  const fails =
-    isBuiltin &&
-    isOpen &&
-    !isStoring(name) &&
-    (failsOnColumns(name, typeOid) || (open.includes(0) && labours(name, literals)));
+  const fails = isBuiltin && !isStoring(name) && failsOn(analysis, call, open);
   if (fails) flow.probe('expression', call.all);
   if (crafted) flow.probe('expression', call.told);
   const foreign = candidates.some((f) => f.language !== 'sql' && f.extension === null);
   const runs = fails && !isForeseen(name, nodes);
   if (call.leavesTrace || tracing.has(name) || foreign || crafted || runs) flow.hazards++;
 }
+
+/** Whether a built-in function can fail, wait or need much room by what stands in columns; `open`: which arguments hang on these. */
+function failsOn(analysis: Analysis, { name, nodes, values }: HazardCall, open: readonly number[]): boolean {
+  if (open.length === 0) return failsAnyway(name) && !values.some(isDependent);
+  const count = nodes.length;
+  const onColumn = (at: number): boolean =>
+    failsOnColumn(name, { at, typeOid: values[at].typeOid, isAlone: isAlone(analysis, values[at]) }, count);
+  if (open.some(onColumn)) return true;
+  const literals = nodes.map((node, at) => (isSmallNumber(name, at, node) ? 0 : literalText(node)));
+  return (
+    labours(name, literals) ||
+    nodes.some((node, at) => !(at < values.length && isDependent(values[at])) && !isModest(node))
+  );
+}
+
+/** Beside a column: nothing that is made as long as can be, so that the column's value decides whether there is room. */
+function isModest(node: unknown): boolean {
+  const literal = literalText(node);
+  if (literal !== null) return typeof literal === 'number' || literal.length <= modestUnitsMax;
+  const cast = unwrap(node, 'TypeCast');
+  if (cast !== null) return isModest(cast.arg);
+  const call = unwrap(node, 'FuncCall');
+  return call === null ? modestTags.has(tagOf(node)) : list(call.args).length === 0 || isBounded(node);
+}
+
+const modestUnitsMax = 10_000;
+/** A parameter is at most as long as a message. */
+const modestTags: ReadonlySet<string> = new Set(['ParamRef', 'ColumnRef', 'SQLValueFunction', 'A_ArrayExpr', '']);
 
 /** Arguments that take every number which is not too large, of functions that are used with lengths and positions. */
 function isSmallNumber(name: string, at: number, node: unknown): boolean {

@@ -438,6 +438,18 @@ select now() at time zone (case when ssn like '1%' then 'UTC' else 'x' end) from
     => expression~c.ssn
 select ssn at time zone 'UTC' from customers
     =>
+select concat(name, ' ', ssn, $1, now(), current_user), left(ssn, 3), length(ssn) from customers
+    =>
+select concat(ssn, repeat('x', 1073741810)) from customers
+    => expression~c.ssn
+select length(ssn, 'UTF8') from customers
+    => expression~c.ssn
+select left('x', ssn::int) from customers
+    => expression~c.ssn
+select sum(x) from (select id as x from customers union all select 2147483647) t
+    => expression~c.id
+select sum(id), max(ssn) from customers
+    =>
 select replace(ssn, '1', 'x'), regexp_replace(ssn, '^(.).*$', '\\1'), overlay(ssn placing 'x' from 2) from customers
     =>
 select replace(ssn, '1', repeat('x', 1000000)) from customers
