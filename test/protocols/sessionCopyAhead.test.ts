@@ -89,6 +89,11 @@ async function run(copyFails: boolean, steps: readonly Uint8Array[]): Promise<{ 
   return { received, ended };
 }
 
+/** How often the server was ready. */
+function readies(received: Buffer): number {
+  return received.toString('latin1').split(ready().toString('latin1')).length - 1;
+}
+
 const prepared = all([parse('c', copy), parse('h', hidden), parse('s', shown), sync]);
 const warm = all([bind('', 'h'), execute(''), sync, bind('', 's'), execute(''), sync]);
 
@@ -101,7 +106,7 @@ test('a Sync behind a simple COPY is not waited for', async () => {
     query(shown),
   ]);
   assert.equal(ended, false);
-  assert.equal(received.toString('latin1').match(/Z\0\0\0\x05I/g)?.length, 4);
+  assert.equal(readies(received), 4);
 });
 
 test('data, its end and further statements may all be sent ahead', async () => {
@@ -110,14 +115,14 @@ test('data, its end and further statements may all be sent ahead', async () => {
     all([bind('', 'c'), execute(''), sync, copyData('x\n'), copyDone, sync, warm, query(hidden)]),
   ]);
   assert.equal(ended, false);
-  assert.equal(received.toString('latin1').match(/Z\0\0\0\x05I/g)?.length, 5);
+  assert.equal(readies(received), 5);
 });
 
 test('a COPY that fails leaves what was sent behind it in its order', async () => {
   const ahead = all([bind('', 'c'), execute(''), copyData('bad\n'), copyDone, sync, warm, query(hidden), query(shown)]);
   const { received, ended } = await run(true, [prepared, warm, ahead]);
   assert.equal(ended, false);
-  assert.equal(received.toString('latin1').match(/Z\0\0\0\x05I/g)?.length, 8);
+  assert.equal(readies(received), 8);
 });
 
 test('a command in the middle of the data ends the session', async () => {
@@ -139,5 +144,5 @@ test('an end of data that no COPY waits for changes nothing', async () => {
     query(hidden),
   ]);
   assert.equal(ended, false);
-  assert.equal(received.toString('latin1').match(/Z\0\0\0\x05I/g)?.length, 3);
+  assert.equal(readies(received), 3);
 });
