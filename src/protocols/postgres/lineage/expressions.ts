@@ -1,14 +1,7 @@
 /** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
 import { type AstRecord, isRecord, list, names, record, tagOf, text } from '../parse/ast.ts';
 import { builtinNature } from './builtins.ts';
-import {
-  hazardsOf,
-  recordBranches,
-  recordCast,
-  recordOperatorHazard,
-  recordParsing,
-  recordParts,
-} from './flow/hazards.ts';
+import { hazardsOf, recordBranches, recordCast, recordOperatorHazard, recordParsing, partsOf } from './flow/hazards.ts';
 import { resolveCall } from './functions.ts';
 import { applyOperator } from './hidden.ts';
 import {
@@ -150,10 +143,9 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return constant;
   if (!computedTags.has(tag)) return opaque;
   const before = hazardsOf(analysis);
-  const value = dependencies(analysis, scope, body);
+  const value = /^(?:Json|Xml)/.test(tag) ? partsOf(analysis, scope, body) : dependencies(analysis, scope, body);
   // What stands behind ON EMPTY and ON ERROR is worked out only then.
   if (tag === 'JsonFuncExpr') recordBranches(analysis, before, value);
-  recordParts(analysis, scope, tag, body);
   recordParsing(analysis, tag, body, value);
   if (checkingTags.has(tag)) recordReturning(analysis, body, value);
   return value;

@@ -106,20 +106,17 @@ const quietIn: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** With more arguments than one these check, or cut, or decode. */
-const alone: ReadonlySet<string> = new Set(['length', 'text', 'varchar', 'bpchar', 'name']);
+const oneArgument: ReadonlySet<string> = new Set(['length', 'text', 'varchar', 'bpchar', 'name']);
+
+const summing = 'sum avg stddev stddev_pop stddev_samp variance var_pop var_samp'.split(' ');
+const sums: ReadonlySet<string> = new Set(summing);
 
 /** Aggregates that fail where values of other kinds or sizes come together. */
-const gathering: ReadonlySet<string> = new Set(
-  'sum avg stddev stddev_pop stddev_samp variance var_pop var_samp bit_and bit_or bit_xor array_agg'.split(' '),
-);
-
-const summing: ReadonlySet<string> = new Set(
-  'sum avg stddev stddev_pop stddev_samp variance var_pop var_samp'.split(' '),
-);
+const gathering: ReadonlySet<string> = new Set([...summing, 'bit_and', 'bit_or', 'bit_xor', 'array_agg']);
 
 /** Aggregates whose result leaves the range of all types but those of {@link summable}. */
 export function isSum(name: string): boolean {
-  return summing.has(name);
+  return sums.has(name);
 }
 
 /** int2, int4, int8 and numeric: their sums are numeric, or would take more rows than there are. */
@@ -140,22 +137,22 @@ export interface ColumnArgument {
 
 /** Whether the built-in function can fail on what stands in a column, given `count` arguments. */
 export function failsOnColumn(name: string, { at, typeOid, isAlone }: ColumnArgument, count: number): boolean {
-  if (failing.has(name) || (alone.has(name) && count > 1)) return true;
+  if (failing.has(name) || (oneArgument.has(name) && count > 1)) return true;
   if (gathering.has(name)) return !isAlone || (isSum(name) && !summable.has(typeOid));
   if (name === 'to_char') return at !== 0 || !formatted.has(typeOid);
-  if (total.has(name) || quiet.has(name) || alone.has(name)) return false;
+  if (total.has(name) || quiet.has(name) || oneArgument.has(name)) return false;
   const places = Object.hasOwn(subjects, name) ? subjects[name] : Object.hasOwn(quietIn, name) ? quietIn[name] : [];
   return !places.includes(at);
 }
 
-/** Whether the built-in function can fail, or leave a trace of having run, without any column. */
+/** Whether the built-in function can fail, or wait, without any column. */
 export function failsAnyway(name: string): boolean {
   return failing.has(name);
 }
 
 /** Whether a computed value as this argument can make the built-in function fail, given `count` arguments. */
 export function failsOnComputed(name: string, at: number, count: number): boolean {
-  if (total.has(name)) return alone.has(name) && count > 1;
+  if (total.has(name)) return oneArgument.has(name) && count > 1;
   return !(Object.hasOwn(subjects, name) && subjects[name].includes(at));
 }
 

@@ -25,7 +25,7 @@ import type { Analysis, Scope } from '../scope.ts';
 import { recordHiddenCalls } from '../hidden.ts';
 import { isAlone, isPlain } from '../plain.ts';
 import { typeByName } from '../types.ts';
-import type { Value } from '../value.ts';
+import { type Value, Dependencies } from '../value.ts';
 
 /** A call, as far as its hazards are concerned. */
 export interface HazardCall {
@@ -81,13 +81,11 @@ function isModest(node: unknown): boolean {
   if (literal !== null) return typeof literal === 'number' || literal.length <= modestUnitsMax;
   const cast = unwrap(node, 'TypeCast');
   if (cast !== null) return isModest(cast.arg);
-  const call = unwrap(node, 'FuncCall');
-  return call === null ? modestTags.has(tagOf(node)) : list(call.args).length === 0 || isBounded(node);
+  // A parameter is at most as long as a message; a column that hangs on no table may be made of anything.
+  return node === null || tagOf(node) === 'ParamRef' || isClock(node) || isBounded(node);
 }
 
 const modestUnitsMax = 10_000;
-/** A parameter is at most as long as a message. */
-const modestTags: ReadonlySet<string> = new Set(['ParamRef', 'ColumnRef', 'SQLValueFunction', 'A_ArrayExpr', '']);
 
 /** Arguments that take every number which is not too large, of functions that are used with lengths and positions. */
 function isSmallNumber(name: string, at: number, node: unknown): boolean {
@@ -121,15 +119,20 @@ export function recordArguments(analysis: Analysis, f: PgFunction, values: reado
   }
 }
 
-/** Records JSON constructors and XML ones: a computed part fails where it is NULL, or too long, or not as it should be. */
-export function recordParts(analysis: Analysis, scope: Scope, tag: string, body: AstRecord): void {
-  if (analysis.flow === null || !(tag.startsWith('Json') || tag.startsWith('Xml'))) return;
+/**
+ * What the parts of a JSON or XML constructor depend on, each worked out once. A computed part fails where it is NULL, or too long,
+ * or not as it should be.
+ */
+export function partsOf(analysis: Analysis, scope: Scope, body: AstRecord): Value {
+  const all = new Dependencies();
   for (const part of wrappedIn(body)) {
     const value = evaluate(analysis, scope, part);
-    if (!isCrafted(analysis, value)) continue;
+    all.add(value);
+    if (analysis.flow === null || !isCrafted(analysis, value)) continue;
     analysis.flow.hazards++;
     analysis.flow.probe('expression', value);
   }
+  return all.value();
 }
 
 /** The outermost wrapped nodes inside a struct that hold expressions. */
