@@ -18,7 +18,9 @@ export type Task =
       readonly sql: string;
       readonly keys: number;
       readonly clients: number;
+      /** Seconds that count, and those in front of them that do not. */
       readonly seconds: number;
+      readonly rampSeconds: number;
     }
   | {
       readonly kind: 'open';
@@ -86,17 +88,22 @@ async function withClients(task: LoopTask, run: (clients: readonly RawClient[]) 
   }
 }
 
-function closedLoop(task: LoopTask, clients: readonly RawClient[]): Promise<Outcome> {
+function closedLoop(task: Extract<Task, { kind: 'closed' }>, clients: readonly RawClient[]): Promise<Outcome> {
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
   const histogram = newHistogram();
-  const began = nowMs();
-  const endMs = began + task.seconds * 1000;
+  const rampEndMs = nowMs() + task.rampSeconds * 1000;
+  const endMs = rampEndMs + task.seconds * 1000;
+  let began = 0;
   let running = clients.length;
   for (const client of clients) {
     let sent = nowMs();
     client.listen(() => {
       const now = nowMs();
-      record(histogram, now - sent);
+      if (began === 0 && now >= rampEndMs) {
+        began = now;
+        for (const each of clients) each.reset();
+      }
+      if (began > 0) record(histogram, now - sent);
       if (now >= endMs) {
         if (--running === 0)
           resolve({ ...totals(clients), seconds: (now - began) / 1000, latencies: summarize(histogram) });

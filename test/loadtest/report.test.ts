@@ -153,14 +153,19 @@ test('the warm-up runs over every route and does not count', async () => {
   );
 });
 
-test('median, medianRatio, and what pgbench prints', () => {
+test('median, medianRatio', () => {
   assert.equal(median([]), null);
   assert.equal(median([3, 1]), 2);
   assert.equal(median([5, 1, 3]), 3);
-  assert.equal(
-    transactionsPerSecond('number of failed transactions: 0 (0.000%)\ntps = 123.5 (without initial)\n'),
-    123.5,
-  );
-  assert.throws(() => transactionsPerSecond('number of failed transactions: 2 (1%)\ntps = 9.1 (x)\n'));
-  assert.throws(() => transactionsPerSecond('connection refused'));
+});
+
+test('what pgbench prints: the seconds after the ramp, each weighed by how long it was', () => {
+  const summary = 'number of failed transactions: 0 (0.000%)\ntps = 123.5 (without initial)\n';
+  const line = (at: string, tps: string): string => `progress: ${at} s, ${tps} tps, lat 0.4 ms stddev 0.1, 0 failed\n`;
+  const progress = line('1.0', '10.0') + line('2.0', '100.0') + line('3.5', '200.0');
+  assert.equal(transactionsPerSecond(summary, progress, 1), (100 + 1.5 * 200) / 2.5);
+  assert.equal(transactionsPerSecond(summary, progress, 0), (10 + 100 + 1.5 * 200) / 3.5);
+  assert.throws(() => transactionsPerSecond(summary, line('1.0', '10.0'), 1), /pgbench failed/);
+  assert.throws(() => transactionsPerSecond(summary.replace(': 0', ': 2'), progress, 1), /pgbench failed/);
+  assert.throws(() => transactionsPerSecond('', 'connection refused', 1), /connection refused/);
 });
