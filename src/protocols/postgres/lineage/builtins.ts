@@ -3,7 +3,8 @@
  * their arguments alone, or from server state that holds no user value.
  */
 import { integerConstant } from '../parse/ast.ts';
-import type { PgFunction } from '../catalog/catalog.ts';
+import { type Catalog, type PgFunction, keyRelation } from '../catalog/catalog.ts';
+import type { Value } from './value.ts';
 
 /** Functions that use columns and are still safe, with the reason. The first three as long as they are given columns. */
 export const safeFunctions: Readonly<Record<string, string>> = {
@@ -66,6 +67,14 @@ export function builtinNature(name: string, argument: string | null): BuiltinNat
   return 'computed';
 }
 
+/** Whether it is the name of a setting in the view pg_settings, which leaves out what sessions invent. */
+export function isServerSetting(catalog: Catalog, value: Value): boolean {
+  if (value.kind !== 'column' || !value.alone) return false;
+  const [key] = value.sources;
+  const relation = catalog.relation(keyRelation(key));
+  return relation?.system === true && relation.name === 'pg_settings' && relation.byName.get('name')?.key === key;
+}
+
 /**
  * Built-in functions and aggregates that are NULL only where their arguments are, or all that they gather is, and whose results
  * are hardly longer than these.
@@ -84,6 +93,22 @@ const cutting: ReadonlySet<string> = new Set(['left', 'right', 'substr', 'substr
 /** Whether the result is NULL or long only where the arguments are; `nodes` are these. */
 export function isSteadyCall(name: string, nodes: readonly unknown[]): boolean {
   return steady.has(name) || (cutting.has(name) && nodes.slice(1).every((node) => integerConstant(node) !== null));
+}
+
+/** Built-in functions that give NULL where they find nothing, whatever they are given. */
+const searching: ReadonlySet<string> = new Set(
+  (
+    'regexp_match regexp_matches regexp_substr array_position jsonb_extract_path jsonb_extract_path_text json_extract_path ' +
+    'json_extract_path_text json_object_field json_object_field_text jsonb_object_field jsonb_object_field_text ' +
+    'json_array_element json_array_element_text jsonb_array_element jsonb_array_element_text array_replace string_to_array ' +
+    'string_to_table jsonb_path_query_first'
+  ).split(' '),
+);
+
+/** Whether the result is NULL or not by what stands in the arguments; `nodes` are these. */
+export function findsNothing(name: string, nodes: readonly unknown[]): boolean {
+  if (name === 'substring') return nodes.length > 1 && !nodes.slice(1).every((node) => integerConstant(node) !== null);
+  return searching.has(name);
 }
 
 /**

@@ -1,7 +1,9 @@
 /** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
 import { type AstRecord, isRecord, list, names, record, tagOf, text } from '../parse/ast.ts';
 import { builtinNature } from './builtins.ts';
-import { hazardsOf, recordBranches, recordCast, recordOperatorHazard, recordParsing, partsOf } from './flow/hazards.ts';
+import { hazardsOf, partsOf, recordBranches, recordCast, recordChoice, recordParsing } from './flow/hazards.ts';
+import { recordArray, recordOperatorHazard } from './flow/operators.ts';
+import { isStepwise, recordSteps } from './flow/steps.ts';
 import { resolveCall } from './functions.ts';
 import { applyOperator } from './hidden.ts';
 import {
@@ -18,9 +20,9 @@ import {
 } from './scope.ts';
 import { queryColumns } from './select.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './value.ts';
-import { steadyIf } from './value.ts';
+import { steadyIf, withGaps } from './value.ts';
 import { isPlain } from './plain.ts';
-import { isUnchangedCast, recordReturning } from './types.ts';
+import { collated, isUnchangedCast, recordReturning } from './types.ts';
 
 /**
  * Tags whose value depends on what stands inside them and on nothing else. Everything not listed here or in
@@ -115,7 +117,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     case 'TypeCast':
       return cast(analysis, scope, body);
     case 'CollateClause':
-      return evaluate(analysis, scope, body.arg);
+      return collated(evaluate(analysis, scope, body.arg), names(body.collname));
     case 'A_Indirection':
       return indirection(analysis, scope, body);
     case 'SubLink':
@@ -146,6 +148,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   const value = /^(?:Json|Xml)/.test(tag) ? partsOf(analysis, scope, body) : dependencies(analysis, scope, body);
   // What stands behind ON EMPTY and ON ERROR is worked out only then.
   if (tag === 'JsonFuncExpr') recordBranches(analysis, before, value);
+  if (tag === 'A_ArrayExpr') recordArray(analysis, scope, list(body.elements), value);
   recordParsing(analysis, tag, body, value);
   if (checkingTags.has(tag)) recordReturning(analysis, body, value);
   return value;
@@ -265,24 +268,23 @@ function nullTest(analysis: Analysis, scope: Scope, node: unknown): Value {
 function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   const operator = names(body.name).at(-1) ?? '';
   const all = new Dependencies();
+  const before = hazardsOf(analysis);
   const left = operand(analysis, scope, body.lexpr);
   const right = operand(analysis, scope, body.rexpr);
   all.add(left);
   all.add(right);
-  recordOperatorHazard(analysis, scope, operator, body, right, all.value());
+  const both = all.value();
+  if (isStepwise(body)) recordSteps(analysis, before, body.rexpr, tagOf(body.lexpr) === 'RowExpr' ? both : left);
   const operands = body.lexpr === undefined ? [right] : [left, right];
+  recordOperatorHazard(analysis, scope, { operator, body, operands, both });
   for (const name of operatorsOf(operator)) all.add(applyOperator(analysis, name, operands));
   const value = all.value();
+  if (body.kind === 'AEXPR_NULLIF' || finding.has(operator)) return withGaps(value);
   return body.kind === 'AEXPR_OP' && operator === '||' ? steadyIf(value, operands) : value;
 }
 
-/**
- * What a value decides of what is shown in its place, or of what runs, is an answer whatever masks hide: in NULLs and errors, in
- * the size of the result and in the time it takes.
- */
-function recordChoice(analysis: Analysis, conditions: Value): void {
-  if (analysis.flow?.choosing === true) analysis.flow.probe('expression', conditions);
-}
+/** Operators that give NULL where they find nothing. */
+const finding: ReadonlySet<string> = new Set(['->', '->>', '#>', '#>>']);
 
 /** The operators that one stands for: `x BETWEEN y AND z` calls those of the comparisons that it is short for. */
 function operatorsOf(operator: string): readonly string[] {
@@ -324,7 +326,7 @@ function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
       const all = new Dependencies();
       all.add(value);
       addDependencies(analysis, scope, record(step).A_Indices, all);
-      value = all.value();
+      value = withGaps(all.value());
     } else if (tag !== 'A_Star') return opaque;
   }
   return value;
@@ -352,7 +354,12 @@ function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
     return columns.list[0].value;
   const all = new Dependencies();
   all.addColumns(columns);
-  addDependencies(analysis, scope, body.testexpr, all);
+  if (body.testexpr !== undefined) {
+    // Rows are made until one decides.
+    const tested = dependencies(analysis, scope, body.testexpr);
+    recordChoice(analysis, tested);
+    all.add(tested);
+  }
   const both = all.value();
   // `x IN (SELECT ..)` names no operator and compares by `=`.
   all.add(applyOperator(analysis, names(body.operName).at(-1) ?? '=', [both, both]));

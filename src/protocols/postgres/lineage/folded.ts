@@ -10,7 +10,7 @@ import { recordStatement } from './flow/commands.ts';
 import { FlowRecorder } from './flow/recorder.ts';
 import { callKnown } from './functions.ts';
 import { type Analysis, rootScope } from './scope.ts';
-import { type Value, Dependencies, constant, opaque } from './value.ts';
+import { type Value, Dependencies, constant, dependingOn, opaque } from './value.ts';
 
 /** Gathers what may stand in a plan. */
 export class Folded {
@@ -26,8 +26,7 @@ export class Folded {
     const flow = new FlowRecorder();
     const inner: Analysis = { ...analysis, flow, calls: null, folded: null };
     this.add(run(inner));
-    for (const { sources, opaque: isOpaque } of flow.probes)
-      this.add(isOpaque ? opaque : { kind: 'expression', sources, row: null, typeOid: 0, alone: false, steady: false });
+    for (const { sources, opaque: isOpaque } of flow.probes) this.add(isOpaque ? opaque : dependingOn(sources));
     analysis.nodesLeft = inner.nodesLeft;
   }
 

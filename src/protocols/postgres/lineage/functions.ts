@@ -1,8 +1,15 @@
 /** Lineage of function and operator calls. */
 import { type AstRecord, list, names, record, stringConstant, text, unwrap } from '../parse/ast.ts';
-import { type Catalog, type PgFunction, type SearchPath, anyPath, definitionPath } from '../catalog/catalog.ts';
-import { keyRelation, searchPathOf } from '../catalog/catalog.ts';
-import { type BuiltinNature, builtinNature, isPureByOwner, isSteadyCall } from './builtins.ts';
+import type { Catalog, PgFunction, SearchPath } from '../catalog/catalog.ts';
+import { anyPath, definitionPath, searchPathOf } from '../catalog/catalog.ts';
+import {
+  type BuiltinNature,
+  builtinNature,
+  findsNothing,
+  isPureByOwner,
+  isServerSetting,
+  isSteadyCall,
+} from './builtins.ts';
 import { dependencies, evaluate } from './expressions.ts';
 import { isDependent, recordCall, recordUnreadableCall } from './flow/calls.ts';
 import { recordStatement } from './flow/commands.ts';
@@ -15,19 +22,9 @@ import { isAlone, isBare, isPlain } from './plain.ts';
 import { type Analysis, type Scope, rootScope } from './scope.ts';
 import { statementColumns } from './select.ts';
 import { recordTypesOf } from './types.ts';
-import {
-  type Columns,
-  type Value,
-  Dependencies,
-  constant,
-  either,
-  knownColumns,
-  noColumns,
-  opaque,
-  rowValue,
-  steadyIf,
-} from './value.ts';
-import { findColumn, renameColumns, unionColumns, unknownColumns } from './value.ts';
+import type { Columns, Value } from './value.ts';
+import { Dependencies, constant, either, findColumn, knownColumns, noColumns, opaque, renameColumns } from './value.ts';
+import { rowValue, steadyIf, unionColumns, unknownColumns, withGaps } from './value.ts';
 
 /** What a call returns: as a value in an expression, and as columns in FROM. */
 export interface CallResult {
@@ -170,18 +167,10 @@ function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: re
 
 function natureOfCall(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): BuiltinNature {
   const { settings, largeObjects } = analysis.stores;
-  if (name === 'current_setting' && (settings || (args.length > 0 && isServerSetting(analysis, args[0].value))))
+  if (name === 'current_setting' && (settings || (args.length > 0 && isServerSetting(analysis.catalog, args[0].value))))
     return 'computed';
   if (largeObjects && (name === 'lo_get' || name === 'loread')) return 'computed';
   return builtinNature(name, stringConstant(list(body.args)[0]));
-}
-
-/** The view pg_settings leaves out what sessions invent. */
-function isServerSetting(analysis: Analysis, value: Value): boolean {
-  if (value.kind !== 'column' || !value.alone) return false;
-  const [key] = value.sources;
-  const relation = analysis.catalog.relation(keyRelation(key));
-  return relation?.system === true && relation.name === 'pg_settings' && relation.byName.get('name')?.key === key;
 }
 
 /** What the result of a built-in function depends on. */
@@ -197,10 +186,13 @@ function toldByBuiltin(
       return constant;
     case 'computed':
       if (isVouched(analysis, 'pg_catalog', name)) return toldThrough(analysis, args);
+      if (findsNothing(name, list(body.args))) return withGaps(computed(args));
       return isSteadyCall(name, list(body.args)) ? steadyIf(computed(args), valuesOf(args)) : computed(args);
     case 'counts_nulls': {
       // `count(DISTINCT x)` over a column and a guess beside it tells whether they are equal.
       const isHarmless = body.agg_distinct === true ? isAlone : isPlain;
+      // The elements of an array are counted, which are part of its value.
+      if (body.func_variadic === true) return computed(args);
       return computed(args.filter((arg) => !isHarmless(analysis, arg.value)));
     }
   }

@@ -66,7 +66,7 @@ export function recordHiddenCalls(analysis: Analysis, functions: readonly number
     if (name !== undefined) {
       recordCallHazard(analysis, {
         name,
-        nodes: [null],
+        nodes: operands.map(() => null),
         values: operands,
         all,
         told: all,

@@ -92,7 +92,7 @@ function lesser(a: Nature, b: Nature): Nature {
 }
 
 /** A type that surely has no fields. */
-function isScalar(catalog: Catalog, typeOid: number): boolean {
+export function isScalar(catalog: Catalog, typeOid: number): boolean {
   let type = catalog.type(typeOid);
   for (let domains = 0; type?.kind === 'd' && domains < depthMax; domains++) type = catalog.type(type.baseType);
   return type !== undefined && type.kind !== 'c' && type.kind !== 'd' && type.kind !== 'p';

@@ -5,7 +5,7 @@ import type { Catalog, PgFunction } from '../catalog/catalog.ts';
 import { firstUserOid } from '../catalog/queries.ts';
 import { functionIsPure } from './hidden.ts';
 import type { Analysis } from './scope.ts';
-import type { Value } from './value.ts';
+import { type Value, computedFrom } from './value.ts';
 
 /** String types between which a cast without a length changes nothing that a mask could reveal by (text, varchar). */
 const plainStrings: ReadonlySet<number> = new Set([25, 1043]);
@@ -56,7 +56,9 @@ export function recordReturning(analysis: Analysis, body: AstRecord, value: Valu
   const typeName = record(output.typeName ?? body.typeName);
   if (typeName.names === undefined) return;
   const type = typeByName(analysis, typeName);
-  if (type !== undefined && !isChecked(analysis.catalog, type.oid)) return;
+  // What is longer than the type allows fails.
+  const isCut = list(typeName.typmods).length > 0;
+  if (type !== undefined && !isCut && !isChecked(analysis.catalog, type.oid)) return;
   flow.hazards++;
   flow.probe('expression', value);
 }
@@ -79,4 +81,15 @@ export function isUnchangedCast(
   const same = target.oid === inner.typeOid || (plainStrings.has(target.oid) && plainStrings.has(inner.typeOid));
   // A domain's own cast checks, and bpchar without a length is char(1): both are left as computed.
   return same && target.kind !== 'd' && target.oid !== 1042 ? 'unchanged' : 'computed';
+}
+
+/** Names that initdb gives; those of pg_catalog win over a user's. */
+const builtinCollations: ReadonlySet<string> = new Set(['C', 'POSIX', 'default', 'ucs_basic', 'pg_c_utf8', 'unicode']);
+
+/** The value under a collation. By one of a user's, what is equal is what they like. */
+export function collated(value: Value, collation: readonly string[]): Value {
+  const name = collation.at(-1) ?? '';
+  const isBuiltin = builtinCollations.has(name) || name.endsWith('-x-icu');
+  const isOwn = collation.length > 1 ? collation[0] !== 'pg_catalog' : !isBuiltin;
+  return isOwn ? computedFrom(value) : value;
 }

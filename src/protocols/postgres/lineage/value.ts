@@ -22,6 +22,8 @@ export interface Value {
   readonly alone: boolean;
   /** Whether it is NULL, and how long it is, tells no more of its sources than which of them are NULL and how long they are. */
   readonly steady: boolean;
+  /** Those of the sources by whose content it is NULL or not, as `nullif(ssn, '1')` is. */
+  readonly gaps: ReadonlySet<ColumnKey>;
 }
 
 export interface NamedValue {
@@ -47,6 +49,7 @@ export const constant: Value = Object.freeze({
   typeOid: 0,
   alone: false,
   steady: true,
+  gaps: noSources,
 });
 export const opaque: Value = Object.freeze({
   kind: 'opaque',
@@ -55,6 +58,7 @@ export const opaque: Value = Object.freeze({
   typeOid: 0,
   alone: false,
   steady: false,
+  gaps: noSources,
 });
 
 export const noColumns: Columns = Object.freeze({ list: [], openAt: -1, rest: constant });
@@ -62,7 +66,7 @@ export const noColumns: Columns = Object.freeze({ list: [], openAt: -1, rest: co
 export const unknownColumns: Columns = Object.freeze({ list: [], openAt: 0, rest: opaque });
 
 export function columnValue(key: ColumnKey, typeOid: number): Value {
-  return { kind: 'column', sources: new Set([key]), row: null, typeOid, alone: true, steady: true };
+  return { kind: 'column', sources: new Set([key]), row: null, typeOid, alone: true, steady: true, gaps: noSources };
 }
 
 export function knownColumns(list: readonly NamedValue[]): Columns {
@@ -79,7 +83,8 @@ export function either(a: Value, b: Value): Value {
   const typeOid = a.typeOid === b.typeOid || b.kind === 'constant' ? a.typeOid : a.kind === 'constant' ? b.typeOid : 0;
   const kind = computed ? 'expression' : sources.size === 0 ? 'constant' : 'column';
   const alone = a.alone && b.alone && sources.size === 1;
-  return { kind, sources, row: eitherRow(a, b), typeOid, alone, steady: a.steady && b.steady };
+  const gaps = union(a.gaps, b.gaps);
+  return { kind, sources, row: eitherRow(a, b), typeOid, alone, steady: a.steady && b.steady, gaps };
 }
 
 function eitherRow(a: Value, b: Value): Columns | null {
@@ -94,11 +99,16 @@ function eitherRow(a: Value, b: Value): Columns | null {
 /** Gathers what a computed value depends on. */
 export class Dependencies {
   private sources: ReadonlySet<ColumnKey> = noSources;
+  private gaps: ReadonlySet<ColumnKey> = noSources;
   private isOpaque = false;
 
   add(value: Value): void {
-    if (value.kind === 'opaque') this.isOpaque = true;
-    else this.sources = union(this.sources, value.sources);
+    if (value.kind === 'opaque') {
+      this.isOpaque = true;
+      return;
+    }
+    this.sources = union(this.sources, value.sources);
+    this.gaps = union(this.gaps, value.gaps);
   }
 
   addColumns(columns: Columns): void {
@@ -113,8 +123,9 @@ export class Dependencies {
 
   /** The same without what cannot be known. */
   known(): Value {
-    const kind = this.sources.size === 0 ? 'constant' : 'expression';
-    return { kind, sources: this.sources, row: null, typeOid: 0, alone: false, steady: this.sources.size === 0 };
+    const { sources, gaps } = this;
+    if (sources.size === 0) return constant;
+    return { kind: 'expression', sources, row: null, typeOid: 0, alone: false, steady: false, gaps };
   }
 }
 
@@ -150,7 +161,24 @@ export function fieldOf(value: Value, name: string): Value {
 /** A value computed from this one alone. */
 export function computedFrom(value: Value): Value {
   if (value.kind === 'opaque' || value.kind === 'constant') return value.row === null ? value : { ...value, row: null };
-  return { kind: 'expression', sources: value.sources, row: null, typeOid: 0, alone: false, steady: false };
+  const { sources, gaps } = value;
+  return { kind: 'expression', sources, row: null, typeOid: 0, alone: false, steady: false, gaps };
+}
+
+/** The same value, which is NULL or not by what stands in its sources. */
+export function withGaps(value: Value): Value {
+  return value.sources.size === 0 ? value : { ...value, gaps: value.sources };
+}
+
+/** What decides whether the value is NULL. */
+export function gapsOf(value: Value): Value {
+  return dependingOn(value.gaps);
+}
+
+/** Something computed from these columns. */
+export function dependingOn(sources: ReadonlySet<ColumnKey>): Value {
+  if (sources.size === 0) return constant;
+  return { kind: 'expression', sources, row: null, typeOid: 0, alone: false, steady: false, gaps: noSources };
 }
 
 /** The same value, of which it is known that it is NULL only where `from` are, and no longer than these make it. */

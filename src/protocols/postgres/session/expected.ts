@@ -43,6 +43,8 @@ export class Expected {
   refusal: Refusal | null = null;
   /** Run of the portal whose name this Bind takes over: it is over once the target has bound the name anew. */
   replaces: StatementRun | null = null;
+  /** Of a simple query: an error, or the end of its last statement, has come. */
+  answered = false;
   /** Has been checked against the names that the target really holds. */
   verified = false;
   /** Name that a Close takes away once the target has done so. */

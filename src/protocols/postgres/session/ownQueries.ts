@@ -113,7 +113,8 @@ export class OwnQueries {
     this.#results = [];
     this.#rowCount = 0;
     this.#failed = false;
-    this.#conversation.sendOwn(this.#conversation.services.gatePermit, message);
+    // First, for what this sends may be taken at once, and then the client's next messages follow before this returns.
     this.#conversation.expect(new Expected('query', true));
+    this.#conversation.sendOwn(this.#conversation.services.gatePermit, message);
   }
 }

@@ -243,8 +243,9 @@ export class TargetMessages {
     }
     this.rows.copyOut = false;
     conversation.copyIn = false;
-    if (front.own) return 'swallow';
     const { run } = front;
+    front.answered = run === null || run.index + 1 >= run.statements.length;
+    if (front.own) return 'swallow';
     if (run !== null) {
       const statement = run.current;
       if (statement !== null) applyEffects(conversation, statement, run);
@@ -270,6 +271,7 @@ export class TargetMessages {
     const refusal = sqlstate === refusedSqlstate ? (front?.refusal ?? null) : null;
     const own = front?.own === true && front.kind === 'query';
     const answered = answeredBy(front);
+    if (front !== null) front.answered = true;
     conversation.takeBackSettings();
     if (front?.run?.ended === false) {
       front.run.entry.sqlstate = sqlstate;
@@ -299,6 +301,7 @@ export class TargetMessages {
     if (front === null || (front.kind !== 'sync' && front.kind !== 'query')) {
       return this.#violation('ReadyForQuery that nobody asked for');
     }
+    if (front.kind === 'query' && !front.answered) return this.#violation('ReadyForQuery before the answer to a query');
     conversation.expected.settle();
     conversation.transaction = status;
     this.rows.copyOut = false;

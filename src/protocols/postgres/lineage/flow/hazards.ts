@@ -18,14 +18,15 @@ import {
 } from '../../parse/ast.ts';
 import type { PgFunction } from '../../catalog/catalog.ts';
 import type { PgType } from '../../catalog/types.ts';
-import { failsAnyway, failsOnColumn, failsOnComputed, isSum, labours, laboursOver, tracing } from './failing.ts';
+import { failsAnyway, failsOnColumn, failsOnComputed, isSum, labours, tracing } from './failing.ts';
 import { isDependent, isStoring } from './calls.ts';
+import { builtinNature } from '../builtins.ts';
 import { evaluate } from '../expressions.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { recordHiddenCalls } from '../hidden.ts';
 import { isAlone, isPlain } from '../plain.ts';
 import { typeByName } from '../types.ts';
-import { type Value, Dependencies } from '../value.ts';
+import { type Value, Dependencies, gapsOf } from '../value.ts';
 
 /** A call, as far as its hazards are concerned. */
 export interface HazardCall {
@@ -47,6 +48,7 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   const flow = analysis.flow;
   if (flow === null) return;
   const { name, nodes, values, candidates } = call;
+  if (builtinNature(name, null) === 'computed') for (const value of values) recordGaps(analysis, value);
   // Functions of users may stand beside it; what they are given is recorded where they are resolved, see recordArguments.
   const isBuiltin = analysis.catalog.builtinFunction(name) !== undefined;
   const open = values.flatMap((value, at) => (isDependent(value) && !isSmallNumber(name, at, nodes[at]) ? [at] : []));
@@ -96,8 +98,16 @@ function isSmallNumber(name: string, at: number, node: unknown): boolean {
   return isBounded(step.lexpr) && integerConstant(step.rexpr) !== null;
 }
 
+/**
+ * Functions give NULL for NULL at once: whether they fail, and how long they take, tells of what decides whether they are given one.
+ */
+export function recordGaps(analysis: Analysis, value: Value): void {
+  if (value.kind === 'opaque') return;
+  recordChoice(analysis, value.kind === 'column' && !isPlain(analysis, value) ? value : gapsOf(value));
+}
+
 /** Computed from columns, so that the client has a say in what it becomes. */
-function isCrafted(analysis: Analysis, value: Value): boolean {
+export function isCrafted(analysis: Analysis, value: Value): boolean {
   return isDependent(value) && !isPlain(analysis, value);
 }
 
@@ -157,17 +167,22 @@ const holders: ReadonlySet<string> = new Set([
 export function recordParsing(analysis: Analysis, tag: string, body: AstRecord, value: Value): void {
   const parses =
     tag === 'JsonParseExpr' ||
+    tag === 'JsonSerializeExpr' ||
+    tag === 'JsonFuncExpr' ||
+    hasFormat(body) ||
     (tag === 'XmlExpr' && (body.op === 'IS_XMLPARSE' || body.op === 'IS_XMLPI')) ||
-    ((tag === 'JsonObjectConstructor' || tag === 'JsonObjectAgg') && body.unique === true) ||
-    (tag === 'JsonFuncExpr' && [body.on_error, body.on_empty].some(raises));
+    ((tag === 'JsonObjectConstructor' || tag === 'JsonObjectAgg') && body.unique === true);
   if (!parses || analysis.flow === null) return;
   analysis.flow.hazards++;
   analysis.flow.probe('expression', value);
 }
 
-function raises(behavior: unknown): boolean {
-  const kind = text(record(behavior).btype) || text(record(record(behavior).JsonBehavior).btype);
-  return kind === 'JSON_BEHAVIOR_ERROR';
+/** FORMAT JSON anywhere in it: a text is read as JSON. */
+function hasFormat(node: unknown): boolean {
+  if (Array.isArray(node)) return node.some(hasFormat);
+  if (!isRecord(node)) return false;
+  if (text(node.format_type) === 'JS_FORMAT_JSON') return true;
+  return Object.values(node).some(hasFormat);
 }
 
 /** With literals alone the server works the outcome out before it runs anything; only waiting it does each time. */
@@ -176,7 +191,7 @@ function isForeseen(name: string, nodes: readonly unknown[]): boolean {
 }
 
 /** The A_Const inside casts, or null. */
-function literalOf(node: unknown): AstRecord | null {
+export function literalOf(node: unknown): AstRecord | null {
   let at = node;
   for (let casts = 0; casts < 10; casts++) {
     const cast = unwrap(at, 'TypeCast');
@@ -187,117 +202,22 @@ function literalOf(node: unknown): AstRecord | null {
 }
 
 /** The text or whole number of a literal; null for what is none. */
-function literalText(node: unknown): string | number | null {
+export function literalText(node: unknown): string | number | null {
   const literal = literalOf(node);
   if (literal === null) return null;
   if (literal.isnull === true || literal.fval !== undefined || literal.boolval !== undefined) return 0;
   return literal.sval === undefined ? Number(record(literal.ival).ival ?? 0) : text(record(literal.sval).sval);
 }
 
-/** Operators that fail on some right operand: zero, or below zero. */
-const dividing: ReadonlySet<string> = new Set(['/', '%', '^', '|/']);
-
-/** Operators whose right operand is a pattern, which can be malformed. */
-const matching: ReadonlySet<string> = new Set(['~', '~*', '!~', '!~*', '~~', '~~*', '!~~', '!~~*']);
-
-/** Those of regular expressions. */
-const regular: ReadonlySet<string> = new Set(['~', '~*', '!~', '!~*']);
-
-/** Operators that fail when the result is too large for an integer. */
-const growing: ReadonlySet<string> = new Set(['+', '-', '*', '<<']);
-
-/** Records an arithmetic operator; `body` is its A_Expr struct. */
-export function recordOperatorHazard(
-  analysis: Analysis,
-  scope: Scope,
-  operator: string,
-  body: AstRecord,
-  right: Value,
-  both: Value,
-): void {
-  const flow = analysis.flow;
-  if (flow === null) return;
-  if (matching.has(operator) && isCrafted(analysis, right)) {
-    flow.hazards++;
-    flow.probe('expression', right);
-  }
-  if (regular.has(operator) && laboursOver(literalText(body.rexpr))) {
-    flow.hazards++;
-    flow.probe('expression', both);
-  }
-  if (body.kind !== 'AEXPR_OP') return;
-  if (dividing.has(operator)) {
-    if (isSafeDivisor(body.rexpr)) return;
-    flow.hazards++;
-    flow.probe('expression', right);
-  } else if (growing.has(operator) && !isSmallStep(analysis, scope, operator, body)) {
-    flow.hazards++;
-    flow.probe('expression', both);
-  }
-}
-
-/** A literal other than zero, or `NULLIF(x, 0)`. */
-function isSafeDivisor(node: unknown): boolean {
-  const literal = literalOf(node);
-  if (literal !== null) return magnitudeOf(literal) !== 0;
-  const call = unwrap(node, 'A_Expr');
-  if (call === null || call.kind !== 'AEXPR_NULLIF' || names(call.name).at(-1) !== '=') return false;
-  const zero = unwrap(call.rexpr, 'A_Const');
-  return zero !== null && magnitudeOf(zero) === 0;
-}
-
-/** Absolute value of a numeric literal, null for all others. */
-function magnitudeOf(literal: AstRecord): number | null {
-  if (literal.ival !== undefined) return Math.abs(Number(record(literal.ival).ival ?? 0));
-  const said = text(record(literal.fval).fval) || text(record(literal.sval).sval);
-  const value = said.trim() === '' ? NaN : Number(said);
-  return Number.isFinite(value) ? Math.abs(value) : null;
-}
-
-const factorMax = 1000;
-const summandMax = 1_000_000;
-const jsonbOid = 3802;
-
-/**
- * `salary * 12`: a plain column, or one aggregate of it, with a small literal cannot be driven over the limit at a
- * point that the client chooses. Time from the clock is no such point either.
- */
-function isSmallStep(analysis: Analysis, scope: Scope, operator: string, body: AstRecord): boolean {
-  // A sign before a value.
-  if (body.lexpr === undefined) return true;
-  const left = literalOf(body.lexpr);
-  const right = literalOf(body.rexpr);
-  if (left !== null && (right !== null || isClock(body.rexpr))) return true;
-  if (right !== null && isClock(body.lexpr)) return true;
-  const other = left === null ? body.lexpr : body.rexpr;
-  const clock = isClock(body.lexpr) ? body.rexpr : isClock(body.rexpr) ? body.lexpr : null;
-  if (operator === '-' && clock !== null) return isUngrown(analysis, scope, clock);
-  const literal = left ?? right;
-  const isSum = operator === '+' || operator === '-';
-  if (literal === null || !(isUngrown(analysis, scope, other) || (isSum && isBounded(other)))) return false;
-  if (operator === '-' && evaluate(analysis, scope, other).typeOid === jsonbOid) return true;
-  const size = magnitudeOf(literal);
-  return size !== null && operator !== '<<' && size <= (operator === '*' ? factorMax : summandMax);
-}
-
-function isClock(node: unknown): boolean {
+export function isClock(node: unknown): boolean {
   return tagOf(node) === 'SQLValueFunction' || names(unwrap(node, 'FuncCall')?.funcname).at(-1) === 'now';
 }
 
 /** Lengths and positions are below 2^30. */
 const bounded: ReadonlySet<string> = new Set('length char_length octet_length position strpos ascii'.split(' '));
 
-function isBounded(node: unknown): boolean {
+export function isBounded(node: unknown): boolean {
   return bounded.has(names(unwrap(node, 'FuncCall')?.funcname).at(-1) ?? '');
-}
-
-const aggregates: ReadonlySet<string> = new Set(['sum', 'avg', 'min', 'max', 'count']);
-
-function isUngrown(analysis: Analysis, scope: Scope, node: unknown): boolean {
-  const call = unwrap(node, 'FuncCall');
-  if (call === null) return tagOf(node) === 'ColumnRef' && evaluate(analysis, scope, node).kind === 'column';
-  if (!aggregates.has(names(call.funcname).at(-1) ?? '')) return false;
-  return list(call.args).every((arg) => tagOf(arg) === 'ColumnRef' && evaluate(analysis, scope, arg).kind === 'column');
 }
 
 /** Types in an order in which each takes every value of those before it: int2, int4, int8, numeric. */
@@ -338,6 +258,14 @@ function conversionCanFail(inner: Value, target: Target): boolean {
   if (harmlessPairs.has(`${inner.typeOid}>${target.oid}`)) return false;
   const from = widening.indexOf(inner.typeOid);
   return from === -1 || widening.indexOf(target.oid) < from;
+}
+
+/**
+ * What a value decides of what is shown in its place, or of what runs, is an answer whatever masks hide: in NULLs and errors, in
+ * the size of the result and in the time it takes.
+ */
+export function recordChoice(analysis: Analysis, conditions: Value): void {
+  if (analysis.flow?.choosing === true) analysis.flow.probe('expression', conditions);
 }
 
 /**

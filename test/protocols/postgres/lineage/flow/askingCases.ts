@@ -353,7 +353,7 @@ select length(ssn) / 2 from customers
 select id / nullif(length(ssn), 0) from customers
     =>
 select id / nullif(length(ssn), 3) from customers
-    => expression~c.ssn
+    => expression~c.id+c.ssn
 select id % length(ssn) from customers
     => expression~c.ssn
 select 1 / (case when ssn like '1%' then 0 else 1 end) from customers
