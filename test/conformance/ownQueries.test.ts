@@ -17,8 +17,13 @@ suite('own queries', () => {
   test('what waits for one is answered behind it, and each row under the plan of its statement', async () => {
     const client = await RawClient.connect(through(gate, 'alice'));
     client.send(
-      ...[parse('', 'create temp table overtaken (x int)'), bind('', ''), execute('', 1), sync],
-      ...[parse('', 'select number from customer_view where id = 12'), bind('p1', ''), execute('p1')],
+      parse('', 'create temp table overtaken (x int)'),
+      bind('', ''),
+      execute('', 1),
+      sync,
+      parse('', 'select number from customer_view where id = 12'),
+      bind('p1', ''),
+      execute('p1'),
       query('commit'),
       query("select ssn || '' from customers where id = 3"),
       query("select 'x'::text"),

@@ -72,6 +72,8 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
     if (isNumberOfObject(operands)) fails(both);
     return;
   }
+  // NULL can be divided by zero.
+  if (divides(operator) && tagOf(body.rexpr) !== 'A_Const') recordGaps(analysis, operands[0]);
   if (likening.has(operator)) {
     if (!isWholePattern(body.rexpr)) fails(both);
   } else if (regular.has(operator) && body.lexpr !== undefined) {
@@ -80,7 +82,7 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
     if (isCrafted(analysis, right)) fails(right);
     if (laboursOver(literalText(body.rexpr))) fails(both);
   } else if (!isSafe(analysis, scope, operation)) {
-    fails(divides(operator) && isPlainInteger(right) ? right : both);
+    fails(failsByRight(operator, right) ? right : both);
   }
 }
 
@@ -94,7 +96,7 @@ function isNumberOfObject(operands: readonly Value[]): boolean {
 
 function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, both }: Operation): boolean {
   if (taking.has(operator)) return true;
-  if (divides(operator)) return isSafeDivisor(operator, body.rexpr);
+  if (divides(operator)) return isSafeDivisor(analysis, scope, operator, body.rexpr);
   if (growing.has(operator)) return isSmallStep(analysis, scope, operator, body);
   // What hangs on no column fails, or takes its time, whatever stands in any.
   if (!isDependent(both)) return true;
@@ -123,22 +125,30 @@ function divides(operator: string): boolean {
   return operator === '/' || operator === '%';
 }
 
-/** Zero alone makes a number fail that is divided by such a column. */
-function isPlainInteger({ kind, typeOid }: Value): boolean {
-  return kind === 'column' && integers.has(typeOid);
+/** Whether zero alone, on the right, makes it fail: a quotient by less than one may be too large as well. */
+function failsByRight(operator: string, right: Value): boolean {
+  if (!divides(operator) || !isDependent(right)) return false;
+  return operator === '%' || (right.kind === 'column' && integers.has(right.typeOid));
 }
 
 /** A number that no quotient is too large for, or `NULLIF(x, 0)`. */
-function isSafeDivisor(operator: string, node: unknown): boolean {
+function isSafeDivisor(analysis: Analysis, scope: Scope, operator: string, node: unknown): boolean {
   const literal = unwrap(node, 'A_Const');
   if (literal !== null) {
     const size = magnitudeOf(literal);
     return size !== null && (operator === '%' ? size !== 0 : size >= 1);
   }
+  // A number of rows is a whole one, and hangs on what is asked elsewhere.
+  if (isCount(analysis, scope, node)) return true;
   const call = unwrap(node, 'A_Expr');
   if (call === null || call.kind !== 'AEXPR_NULLIF' || names(call.name).at(-1) !== '=') return false;
   const zero = unwrap(call.rexpr, 'A_Const');
   return zero !== null && magnitudeOf(zero) === 0;
+}
+
+function isCount(analysis: Analysis, scope: Scope, node: unknown): boolean {
+  const call = unwrap(node, 'FuncCall');
+  return call !== null && names(call.funcname).at(-1) === 'count' && isUngrown(analysis, scope, node);
 }
 
 /** Absolute value of a numeric literal, null for all others. */
