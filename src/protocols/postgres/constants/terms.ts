@@ -261,7 +261,13 @@ export function isAlwaysNull(node: unknown, state: FoldState): boolean {
 }
 
 const neverNull: ReadonlySet<string> = new Set(['A_ArrayExpr', 'NullTest', 'BooleanTest']);
-const neverNullCalls: ReadonlySet<string> = new Set(['concat', 'json_build_array', 'jsonb_build_array', 'num_nulls']);
+const neverNullCalls: ReadonlySet<string> = new Set(
+  'concat json_build_array jsonb_build_array json_build_object jsonb_build_object num_nulls num_nonnulls pg_typeof row_number now'.split(
+    ' ',
+  ),
+);
+/** Columns that every row has (manual, 5.6). */
+const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
 
 /** Whether it is NULL for no row. */
 export function isNeverNull(node: unknown, state: FoldState): boolean {
@@ -283,6 +289,8 @@ export function isNeverNull(node: unknown, state: FoldState): boolean {
       return body.subLinkType === 'EXISTS_SUBLINK';
     case 'FuncCall':
       return neverNullCalls.has(names(body.funcname).at(-1) ?? '');
+    case 'ColumnRef':
+      return systemColumns.has(names(body.fields).at(-1) ?? '');
     default:
       return false;
   }

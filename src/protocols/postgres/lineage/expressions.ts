@@ -149,7 +149,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   // What stands behind ON EMPTY and ON ERROR is worked out only then.
   if (tag === 'JsonFuncExpr') recordBranches(analysis, before, value);
   if (tag === 'A_ArrayExpr') recordArray(analysis, scope, list(body.elements), value);
-  recordParsing(analysis, tag, body, value);
+  recordParsing(analysis, scope, tag, body, value);
   if (checkingTags.has(tag)) recordReturning(analysis, body, value);
   return value;
 }

@@ -132,8 +132,10 @@ function recordExplain(analysis: Analysis, scope: Scope, body: AstRecord): Colum
   if (before)
     flow.write({ kind: 'outside', what: 'the plan that EXPLAIN shows' }, foldedIn(analysis, body.query), null);
   if (flow !== null && !executes) flow.writing = false;
+  if (flow !== null) flow.measuring = executes;
   recordStatement(analysis, scope, body.query);
   if (flow !== null) flow.writing = before;
+  if (flow !== null) flow.measuring = false;
   return knownColumns([{ name: 'QUERY PLAN', value: constant }]);
 }
 

@@ -20,7 +20,7 @@ import type { PgFunction } from '../../catalog/catalog.ts';
 import type { PgType } from '../../catalog/types.ts';
 import { failsAnyway, failsOnColumn, failsOnComputed, isSum, labours, tracing } from './failing.ts';
 import { isDependent, isStoring } from './calls.ts';
-import { builtinNature } from '../builtins.ts';
+import { builtinNature, isSteadyCall } from '../builtins.ts';
 import { evaluate } from '../expressions.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { recordHiddenCalls } from '../hidden.ts';
@@ -58,6 +58,8 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   const fails = isBuiltin && !isStoring(name) && failsOn(analysis, call, open);
   if (fails) flow.probe('expression', call.all);
   if (crafted) flow.probe('expression', call.told);
+  // EXPLAIN ANALYZE tells how much room results, sorts and tables in between have taken.
+  if (flow.measuring && isBuiltin && !isSteadyCall(name, nodes)) flow.probe('expression', call.told);
   const foreign = candidates.some((f) => f.language !== 'sql' && f.extension === null);
   const runs = fails && !isForeseen(name, nodes);
   if (call.leavesTrace || tracing.has(name) || foreign || crafted || runs) flow.hazards++;
@@ -164,17 +166,41 @@ const holders: ReadonlySet<string> = new Set([
 ]);
 
 /** XMLPARSE, JSON() and the like fail on what is not well-formed; `value` is what they depend on. */
-export function recordParsing(analysis: Analysis, tag: string, body: AstRecord, value: Value): void {
+export function recordParsing(analysis: Analysis, scope: Scope, tag: string, body: AstRecord, value: Value): void {
+  if (analysis.flow === null) return;
   const parses =
     tag === 'JsonParseExpr' ||
-    tag === 'JsonSerializeExpr' ||
-    tag === 'JsonFuncExpr' ||
-    hasFormat(body) ||
+    (tag === 'JsonSerializeExpr' && !isJson(analysis, scope, body.expr)) ||
+    (tag === 'JsonFuncExpr' && !isJson(analysis, scope, body.context_item)) ||
+    (tag.startsWith('Json') && hasFormat(body)) ||
     (tag === 'XmlExpr' && (body.op === 'IS_XMLPARSE' || body.op === 'IS_XMLPI')) ||
-    ((tag === 'JsonObjectConstructor' || tag === 'JsonObjectAgg') && body.unique === true);
-  if (!parses || analysis.flow === null) return;
+    ((tag === 'JsonObjectConstructor' || tag === 'JsonObjectAgg') && body.unique === true) ||
+    (tag === 'JsonFuncExpr' && [body.on_error, body.on_empty].some(raises));
+  if (!parses) return;
   analysis.flow.hazards++;
   analysis.flow.probe('expression', value);
+}
+
+function raises(behavior: unknown): boolean {
+  const kind = text(record(behavior).btype) || text(record(record(behavior).JsonBehavior).btype);
+  return kind === 'JSON_BEHAVIOR_ERROR';
+}
+
+const jsonOids: ReadonlySet<number> = new Set([114, 3802]);
+const givesJson =
+  /^(?:to_jsonb?|row_to_json|jsonb?_(?:build_array|build_object|agg|object_agg|extract_path|strip_nulls))$/;
+
+/** Whether it is JSON already, so that no text is read as such. `node`: a JsonValueExpr or its struct. */
+function isJson(analysis: Analysis, scope: Scope, node: unknown): boolean {
+  const holder = unwrap(node, 'JsonValueExpr') ?? record(node);
+  const raw = holder.raw_expr ?? node;
+  const cast = unwrap(raw, 'TypeCast');
+  if (cast !== null) return jsonOids.has(typeByName(analysis, record(cast.typeName))?.oid ?? 0);
+  const called = names(unwrap(raw, 'FuncCall')?.funcname).at(-1);
+  if (called !== undefined) return givesJson.test(called);
+  return (
+    tagOf(raw) === 'A_Const' || tagOf(raw).startsWith('Json') || jsonOids.has(evaluate(analysis, scope, raw).typeOid)
+  );
 }
 
 /** FORMAT JSON anywhere in it: a text is read as JSON. */

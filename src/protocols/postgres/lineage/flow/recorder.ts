@@ -88,6 +88,8 @@ export class FlowRecorder {
   asked: Dependencies | null = null;
   /** False inside EXPLAIN without ANALYZE, which plans and does not execute. */
   writing = true;
+  /** Inside EXPLAIN ANALYZE, which shows sizes. */
+  measuring = false;
   /** Views whose functions have been walked. */
   readonly views = new Set<Relation>();
   private readonly seen = new Set<string>();

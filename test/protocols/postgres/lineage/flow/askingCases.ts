@@ -471,7 +471,7 @@ select 'a' ~ (case when ssn like '1%' then '(' else 'a' end) from customers
 select 'a' like (case when ssn like '1%' then 'a\\' else 'a' end) from customers
     => expression~c.ssn
 select name like ssn, name ~ 'x' from customers
-    =>
+    => expression~c.name+c.ssn
 select substr(name, 1, case when ssn like '1%' then -1 else 1 end) from customers
     => expression~c.ssn expression~c.name+c.ssn
 select substring(email from position('@' in email) + 1) from customers
