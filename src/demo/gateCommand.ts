@@ -12,7 +12,7 @@ export interface GateCommand {
  */
 export function gateCommand(root: string, config: string, env: Readonly<Record<string, string>>): GateCommand {
   return {
-    command: [process.execPath, join(root, 'src', 'main.ts'), 'serve', '--config', config],
+    command: [process.execPath, '--max-semi-space-size=4', join(root, 'src', 'main.ts'), 'serve', '--config', config],
     env: { NODE_COMPILE_CACHE: join(root, '.node', 'compile-cache'), ...env },
   };
 }
