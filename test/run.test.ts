@@ -98,7 +98,8 @@ test('installs once, hands over with all arguments, and installs again when the 
   assert.equal(first.out, `<${join(checkout.root, 'src/demo/main.ts')}><--once><two words><>`);
   assert.match(first.err, /installing packages/);
   const second = await checkout.run('serve', '--config', 'x.yaml');
-  assert.equal(second.out, `<${join(checkout.root, 'src/main.ts')}><serve><--config><x.yaml>`);
+  const entry = join(checkout.root, 'src/main.ts');
+  assert.equal(second.out, `<--max-semi-space-size=4><${entry}><serve><--config><x.yaml>`);
   assert.equal(second.err, '');
   assert.equal(checkout.traces().split('\n').length - 1, 1);
   writeFileSync(join(checkout.root, 'package-lock.json'), '{"lockfileVersion":3,"changed":true}\n');
