@@ -2,8 +2,8 @@
  * Lets V8's space for young objects grow only under load. It doubles from 1 MB up to the 4 that the gate is started with
  * (`--max-semi-space-size`; V8's own 32 would go through the processor's caches again and again) and is never given back while the
  * process rests, so without this a gate that has merely started, or has seen a thousand logins, keeps megabytes for
- * nothing. A small space costs 1.4 µs per statement in collections of a quarter of a millisecond each, a grown one a third
- * of that in rarer and longer ones; so it is worth growing only where there are many statements.
+ * nothing. The smallest space is emptied most often, a quarter of a millisecond each time; so it is worth growing only where there
+ * are many statements.
  */
 import { setFlagsFromString } from 'node:v8';
 

@@ -208,11 +208,12 @@ rules:
   could be made to fail, or to be NULL; functions of the server that take anything and give nothing longer (\`upper\`, \`left\`, \`trim\`,
   \`length\`, \`substring\`, ..) may be nested. So does a function of the server that fails on some values of a column (\`int4pl\`,
   \`to_number\`, \`has_table_privilege\`, ..).
-- An operator probes its operands unless it takes every value: comparisons, \`||\` of texts, access to JSON do, and so do LIKE with a
-  written pattern that ends in no single backslash, small steps (\`salary + 1\`, \`salary * 1.1\`) and quotients by written numbers of 1
-  and more, or by \`NULLIF(x, 0)\`. What may be NULL by its content (\`nullif\`, \`substring(x from '..')\`, an element, a field) probes where
-  it is given to a function, which fails or takes time only for what is not NULL. So do the left sides of IN, BETWEEN and comparisons of
-  rows, where the right one is more than columns, literals and parameters.
+- An operator probes its operands unless it takes every value: comparisons, \`||\` of texts and access to JSON do, and so does LIKE with
+  a written pattern that ends in no single backslash; also small steps (\`salary + 1\`, \`salary * 1.1\`) of a plain column, an aggregate
+  or a length, and their quotients by written numbers of 1 and more, by \`count(*)\`, or by \`NULLIF(x, 0)\` of an exact number.
+- What may be NULL by its content (\`nullif\`, \`substring(x from '..')\`, an element, a field) probes where it is given to a function,
+  which fails or takes time only for what is not NULL. So do the left sides of IN, BETWEEN and comparisons of rows, where the right one
+  is more than columns, literals and parameters.
 - A function, operator or aggregate with a domain of your own among its types, or an SQL/JSON constructor that returns one, probes its
   arguments: the check of the domain fails or not by the value. \`=\` is equality only where nobody has made another operator of that
   name. What functions in a view ask counts for who reads the view, since their bodies may be replaced.

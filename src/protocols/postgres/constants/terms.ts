@@ -290,7 +290,8 @@ export function isNeverNull(node: unknown, state: FoldState): boolean {
     case 'FuncCall':
       return neverNullCalls.has(names(body.funcname).at(-1) ?? '');
     case 'ColumnRef':
-      return systemColumns.has(names(body.fields).at(-1) ?? '');
+      // Behind a name it may be a column of a sub-select.
+      return list(body.fields).length === 1 && systemColumns.has(names(body.fields)[0]);
     default:
       return false;
   }

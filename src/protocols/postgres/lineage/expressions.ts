@@ -2,7 +2,7 @@
 import { type AstRecord, isRecord, list, names, record, tagOf, text } from '../parse/ast.ts';
 import { builtinNature } from './builtins.ts';
 import { hazardsOf, partsOf, recordBranches, recordCast, recordChoice, recordParsing } from './flow/hazards.ts';
-import { recordArray, recordOperatorHazard } from './flow/operators.ts';
+import { arrayOf, recordOperatorHazard } from './flow/operators.ts';
 import { isStepwise, recordSteps } from './flow/steps.ts';
 import { resolveCall } from './functions.ts';
 import { applyOperator } from './hidden.ts';
@@ -29,7 +29,6 @@ import { collated, isUnchangedCast, recordReturning } from './types.ts';
  * `evaluateTag` is opaque.
  */
 const computedTags: ReadonlySet<string> = new Set([
-  'A_ArrayExpr',
   'A_Indices',
   'BooleanTest',
   'CaseWhen',
@@ -132,6 +131,8 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     }
     case 'CaseExpr':
       return caseExpression(analysis, scope, body);
+    case 'A_ArrayExpr':
+      return arrayOf(analysis, scope, list(body.elements));
     case 'RowExpr':
       return dependencies(analysis, scope, body.args);
     case 'NullTest':
@@ -148,7 +149,6 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   const value = /^(?:Json|Xml)/.test(tag) ? partsOf(analysis, scope, body) : dependencies(analysis, scope, body);
   // What stands behind ON EMPTY and ON ERROR is worked out only then.
   if (tag === 'JsonFuncExpr') recordBranches(analysis, before, value);
-  if (tag === 'A_ArrayExpr') recordArray(analysis, scope, list(body.elements), value);
   recordParsing(analysis, scope, tag, body, value);
   if (checkingTags.has(tag)) recordReturning(analysis, body, value);
   return value;
@@ -274,7 +274,7 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   all.add(left);
   all.add(right);
   const both = all.value();
-  if (isStepwise(body)) recordSteps(analysis, before, body.rexpr, tagOf(body.lexpr) === 'RowExpr' ? both : left);
+  if (isStepwise(body)) recordSteps(analysis, scope, before, body.rexpr, tagOf(body.lexpr) === 'RowExpr' ? both : left);
   const operands = body.lexpr === undefined ? [right] : [left, right];
   recordOperatorHazard(analysis, scope, { operator, body, operands, both });
   for (const name of operatorsOf(operator)) all.add(applyOperator(analysis, name, operands));

@@ -51,7 +51,9 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   if (builtinNature(name, null) === 'computed') for (const value of values) recordGaps(analysis, value);
   // Functions of users may stand beside it; what they are given is recorded where they are resolved, see recordArguments.
   const isBuiltin = analysis.catalog.builtinFunction(name) !== undefined;
-  const open = values.flatMap((value, at) => (isDependent(value) && !isSmallNumber(name, at, nodes[at]) ? [at] : []));
+  const open = values.flatMap((value, at) =>
+    isDependent(value) && !isSmallNumber(analysis, name, at, nodes[at]) ? [at] : [],
+  );
   const count = nodes.length;
   const crafted = open.some((at) => isCrafted(analysis, values[at]) && failsOnComputed(name, at, count));
   // What is put somewhere is told of by that.
@@ -72,32 +74,32 @@ function failsOn(analysis: Analysis, { name, nodes, values }: HazardCall, open: 
   const onColumn = (at: number): boolean =>
     failsOnColumn(name, { at, typeOid: values[at].typeOid, isAlone: isAlone(analysis, values[at]) }, count);
   if (open.some(onColumn)) return true;
-  const literals = nodes.map((node, at) => (isSmallNumber(name, at, node) ? 0 : literalText(node)));
+  const literals = nodes.map((node, at) => (isSmallNumber(analysis, name, at, node) ? 0 : literalText(node)));
   return (
     labours(name, literals) ||
-    nodes.some((node, at) => !(at < values.length && isDependent(values[at])) && !isModest(node))
+    nodes.some((node, at) => !(at < values.length && isDependent(values[at])) && !isModest(analysis, node))
   );
 }
 
 /** Beside a column: nothing that is made as long as can be, so that the column's value decides whether there is room. */
-function isModest(node: unknown): boolean {
+function isModest(analysis: Analysis, node: unknown): boolean {
   const literal = literalText(node);
   if (literal !== null) return typeof literal === 'number' || literal.length <= modestUnitsMax;
   const cast = unwrap(node, 'TypeCast');
-  if (cast !== null) return isModest(cast.arg);
+  if (cast !== null) return isModest(analysis, cast.arg);
   // A parameter is at most as long as a message; a column that hangs on no table may be made of anything.
-  return node === null || tagOf(node) === 'ParamRef' || isClock(node) || isBounded(node);
+  return node === null || tagOf(node) === 'ParamRef' || isClock(analysis, node) || isBounded(analysis, node);
 }
 
 const modestUnitsMax = 10_000;
 
 /** Arguments that take every number which is not too large, of functions that are used with lengths and positions. */
-function isSmallNumber(name: string, at: number, node: unknown): boolean {
+function isSmallNumber(analysis: Analysis, name: string, at: number, node: unknown): boolean {
   const takesNumber = isSum(name) ? at === 0 : (name === 'substring' || name === 'substr') && at === 1;
   if (!takesNumber) return false;
   const step = unwrap(node, 'A_Expr');
-  if (step === null || !['+', '-'].includes(names(step.name).at(-1) ?? '')) return isBounded(node);
-  return isBounded(step.lexpr) && integerConstant(step.rexpr) !== null;
+  if (step === null || !['+', '-'].includes(names(step.name).at(-1) ?? '')) return isBounded(analysis, node);
+  return isBounded(analysis, step.lexpr) && integerConstant(step.rexpr) !== null;
 }
 
 /**
@@ -196,19 +198,18 @@ function isJson(analysis: Analysis, scope: Scope, node: unknown): boolean {
   const raw = holder.raw_expr ?? node;
   const cast = unwrap(raw, 'TypeCast');
   if (cast !== null) return jsonOids.has(typeByName(analysis, record(cast.typeName))?.oid ?? 0);
-  const called = names(unwrap(raw, 'FuncCall')?.funcname).at(-1);
-  if (called !== undefined) return givesJson.test(called);
-  return (
-    tagOf(raw) === 'A_Const' || tagOf(raw).startsWith('Json') || jsonOids.has(evaluate(analysis, scope, raw).typeOid)
-  );
+  if (tagOf(raw) === 'FuncCall') return givesJson.test(builtinCalled(analysis, raw));
+  if (tagOf(raw) === 'ColumnRef') return jsonOids.has(evaluate(analysis, scope, raw).typeOid);
+  return tagOf(raw) === 'A_Const' || tagOf(raw).startsWith('Json');
 }
 
-/** FORMAT JSON anywhere in it: a text is read as JSON. */
+/** FORMAT JSON in its own parts: a text is read as JSON. */
 function hasFormat(node: unknown): boolean {
   if (Array.isArray(node)) return node.some(hasFormat);
   if (!isRecord(node)) return false;
-  if (text(node.format_type) === 'JS_FORMAT_JSON') return true;
-  return Object.values(node).some(hasFormat);
+  const tag = tagOf(node);
+  if (tag !== '' && tag !== 'JsonFormat' && !holders.has(tag)) return false;
+  return text(node.format_type) === 'JS_FORMAT_JSON' || Object.values(node).some(hasFormat);
 }
 
 /** With literals alone the server works the outcome out before it runs anything; only waiting it does each time. */
@@ -235,15 +236,25 @@ export function literalText(node: unknown): string | number | null {
   return literal.sval === undefined ? Number(record(literal.ival).ival ?? 0) : text(record(literal.sval).sval);
 }
 
-export function isClock(node: unknown): boolean {
-  return tagOf(node) === 'SQLValueFunction' || names(unwrap(node, 'FuncCall')?.funcname).at(-1) === 'now';
+/** Name of the built-in function that is called; '' where it is no call, or may be one of a function of a user's. */
+export function builtinCalled(analysis: Analysis, node: unknown): string {
+  const parts = names(unwrap(node, 'FuncCall')?.funcname);
+  const name = parts.at(-1) ?? '';
+  const schema = parts.at(-2) ?? null;
+  const { catalog, path } = analysis;
+  if (parts.length > 2 || catalog.builtinFunction(name) === undefined) return '';
+  return catalog.functions(schema, name, path).length === 0 ? name : '';
+}
+
+export function isClock(analysis: Analysis, node: unknown): boolean {
+  return tagOf(node) === 'SQLValueFunction' || builtinCalled(analysis, node) === 'now';
 }
 
 /** Lengths and positions are below 2^30. */
 const bounded: ReadonlySet<string> = new Set('length char_length octet_length position strpos ascii'.split(' '));
 
-export function isBounded(node: unknown): boolean {
-  return bounded.has(names(unwrap(node, 'FuncCall')?.funcname).at(-1) ?? '');
+export function isBounded(analysis: Analysis, node: unknown): boolean {
+  return bounded.has(builtinCalled(analysis, node));
 }
 
 /** Types in an order in which each takes every value of those before it: int2, int4, int8, numeric. */

@@ -4,15 +4,15 @@
  * As with functions there is a list of what takes every value, and whatever is not on it fails: operators of extensions as well,
  * and those that PostgreSQL may have one day.
  */
-import { type AstRecord, list, names, record, tagOf, text, unwrap } from '../../parse/ast.ts';
+import { type AstRecord, isRecord, list, names, record, tagOf, text, unwrap } from '../../parse/ast.ts';
 import { isDependent } from './calls.ts';
 import { laboursOver } from './failing.ts';
-import { isBounded, isClock, isCrafted, literalOf, literalText, recordGaps } from './hazards.ts';
+import { builtinCalled, isBounded, isClock, isCrafted, literalOf, literalText, recordGaps } from './hazards.ts';
 import { evaluate } from '../expressions.ts';
 import { isScalar } from '../plain.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { typeByName } from '../types.ts';
-import type { Value } from '../value.ts';
+import { type Value, Dependencies } from '../value.ts';
 
 /** One application of an operator. */
 export interface Operation {
@@ -55,20 +55,23 @@ const int8 = 20;
 const oidOid = 26;
 const jsonbOid = 3802;
 const integers: ReadonlySet<number> = new Set([int2, int4, int8]);
-/** Types that a small factor does not leave: int8, numeric, float8. */
-const roomy: ReadonlySet<number> = new Set([int8, 1700, 701]);
+/** Types that a small factor does not leave: numeric, float8. */
+const roomy: ReadonlySet<number> = new Set([1700, 701]);
+/** Types whose quotients have room, however small the divisor: integers and numeric, which keeps so many digits. */
+const exact: ReadonlySet<number> = new Set([...integers, 1700]);
 
 /** Records an operator that can fail or wait. */
 export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation: Operation): void {
   const { flow } = analysis;
-  if (flow === null) return;
+  // Past the limits all is unknown anyway.
+  if (flow === null || analysis.nodesLeft < 0) return;
   const { operator, body, operands, both } = operation;
   const right = operands[operands.length - 1];
   const fails = (value: Value): void => {
     flow.hazards++;
     flow.probe('expression', value);
   };
-  if (comparing.has(operator) || typeof body.kind !== 'string' || operator.includes('BETWEEN')) {
+  if (comparing.has(operator) || operator.includes('BETWEEN')) {
     if (isNumberOfObject(operands)) fails(both);
     return;
   }
@@ -96,15 +99,15 @@ function isNumberOfObject(operands: readonly Value[]): boolean {
 
 function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, both }: Operation): boolean {
   if (taking.has(operator)) return true;
-  if (divides(operator)) return isSafeDivisor(analysis, scope, operator, body.rexpr);
+  if (divides(operator)) return isSafeQuotient(analysis, scope, operator, body);
   if (growing.has(operator)) return isSmallStep(analysis, scope, operator, body);
+  const isCraftedHere = (one: Value): boolean => isCrafted(analysis, one);
   // What hangs on no column fails, or takes its time, whatever stands in any.
   if (!isDependent(both)) return true;
-  if (operator === '||')
-    return isJoinOfTexts(analysis, scope, body) || !operands.some((one) => isCrafted(analysis, one));
+  if (operator === '||') return isTextual(analysis, scope, { A_Expr: body }) || !operands.some(isCraftedHere);
   if (operator === '^') return isSmallPower(analysis, scope, body);
   if (bitwise.has(operator)) return operands.every((one) => one.kind === 'constant' || integers.has(one.typeOid));
-  if (operator === '@') return operands.every((one) => !isCrafted(analysis, one));
+  if (operator === '@') return !operands.some(isCraftedHere);
   // What users have made is followed into its functions.
   return !failing.has(operator) && analysis.catalog.operatorFunctions(operator).length > 0;
 }
@@ -112,9 +115,7 @@ function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, bo
 /** An even number of backslashes at its end, or of each in an array: LIKE fails where it comes to a single one. */
 function isWholePattern(node: unknown): boolean {
   const array = unwrap(node, 'A_ArrayExpr');
-  if (array !== null) return list(array.elements).every(isWholePattern);
-  const cast = unwrap(node, 'TypeCast');
-  if (cast !== null) return isWholePattern(cast.arg);
+  if (array !== null) return list(array.elements).every((one) => literalOf(one) !== null && isWholePattern(one));
   const pattern = literalText(node);
   // A list of patterns in one literal is not taken apart.
   if (typeof pattern !== 'string') return pattern !== null;
@@ -131,24 +132,35 @@ function failsByRight(operator: string, right: Value): boolean {
   return operator === '%' || (right.kind === 'column' && integers.has(right.typeOid));
 }
 
-/** A number that no quotient is too large for, or `NULLIF(x, 0)`. */
-function isSafeDivisor(analysis: Analysis, scope: Scope, operator: string, node: unknown): boolean {
-  const literal = unwrap(node, 'A_Const');
-  if (literal !== null) {
-    const size = magnitudeOf(literal);
-    return size !== null && (operator === '%' ? size !== 0 : size >= 1);
-  }
-  // A number of rows is a whole one, and hangs on what is asked elsewhere.
-  if (isCount(analysis, scope, node)) return true;
+/** Divided by a number of 1 and more, by a number of rows, or by `NULLIF(x, 0)`; and not again and again, until there is no room. */
+function isSafeQuotient(analysis: Analysis, scope: Scope, operator: string, { lexpr, rexpr }: AstRecord): boolean {
+  const literal = unwrap(rexpr, 'A_Const');
+  const size = literal === null ? null : magnitudeOf(literal);
+  if (operator === '%') return size !== null ? size !== 0 : literal === null && isWhole(analysis, scope, rexpr);
+  const dividend = magnitudeOf(literalOf(lexpr) ?? {});
+  const isSmall =
+    dividend !== null ? dividend <= summandMax : isUngrown(analysis, scope, lexpr) || isBounded(analysis, lexpr);
+  if (!isSmall) return false;
+  if (literal !== null) return size !== null && size >= 1 && size <= summandMax;
+  return (dividend !== null || isExact(analysis, scope, lexpr)) && isWhole(analysis, scope, rexpr);
+}
+
+/** A number of rows, or `NULLIF(x, 0)` of a number of some exact type. */
+function isWhole(analysis: Analysis, scope: Scope, node: unknown): boolean {
+  if (builtinCalled(analysis, node) === 'count') return isUngrown(analysis, scope, node);
   const call = unwrap(node, 'A_Expr');
   if (call === null || call.kind !== 'AEXPR_NULLIF' || names(call.name).at(-1) !== '=') return false;
   const zero = unwrap(call.rexpr, 'A_Const');
-  return zero !== null && magnitudeOf(zero) === 0;
+  return zero !== null && magnitudeOf(zero) === 0 && isExact(analysis, scope, call.lexpr);
 }
 
-function isCount(analysis: Analysis, scope: Scope, node: unknown): boolean {
+/** A column, or an aggregate or length, of a type whose quotients have room. */
+function isExact(analysis: Analysis, scope: Scope, node: unknown): boolean {
+  if (isBounded(analysis, node)) return true;
+  if (!isUngrown(analysis, scope, node)) return false;
   const call = unwrap(node, 'FuncCall');
-  return call !== null && names(call.funcname).at(-1) === 'count' && isUngrown(analysis, scope, node);
+  const columns = call === null ? [node] : list(call.args);
+  return columns.every((one) => exact.has(evaluate(analysis, scope, one).typeOid));
 }
 
 /** Absolute value of a numeric literal, null for all others. */
@@ -169,7 +181,7 @@ function isSmallPower(analysis: Analysis, scope: Scope, body: AstRecord): boolea
   if (exponent?.ival === undefined || body.lexpr === undefined) return false;
   const value = Number(record(exponent.ival).ival ?? 0);
   const isSmall = value >= 0 && value <= exponentMax;
-  return isSmall && (isUngrown(analysis, scope, body.lexpr) || isBounded(body.lexpr));
+  return isSmall && (isUngrown(analysis, scope, body.lexpr) || isBounded(analysis, body.lexpr));
 }
 
 /**
@@ -181,31 +193,37 @@ function isSmallStep(analysis: Analysis, scope: Scope, operator: string, body: A
   if (body.lexpr === undefined) return true;
   const left = literalOf(body.lexpr);
   const right = literalOf(body.rexpr);
-  if (left !== null && (right !== null || isClock(body.rexpr))) return true;
-  if (right !== null && isClock(body.lexpr)) return true;
+  const clocks = [body.lexpr, body.rexpr].map((node) => isClock(analysis, node));
+  if (left !== null && (right !== null || clocks[1])) return true;
+  if (right !== null && clocks[0]) return true;
   const other = left === null ? body.lexpr : body.rexpr;
-  const clock = isClock(body.lexpr) ? body.rexpr : isClock(body.rexpr) ? body.lexpr : null;
+  const clock = clocks[0] ? body.rexpr : clocks[1] ? body.lexpr : null;
   if (operator === '-' && clock !== null) return isUngrown(analysis, scope, clock);
   const literal = left ?? right;
   const isSum = operator === '+' || operator === '-';
-  if (literal === null || !(isUngrown(analysis, scope, other) || (isSum && isBounded(other)))) return false;
-  const { typeOid } = evaluate(analysis, scope, other);
-  if (operator === '-' && typeOid === jsonbOid) return literal.sval !== undefined;
+  if (literal === null || !(isUngrown(analysis, scope, other) || (isSum && isBounded(analysis, other)))) return false;
+  const isJson = tagOf(other) === 'ColumnRef' && evaluate(analysis, scope, other).typeOid === jsonbOid;
+  if (operator === '-' && isJson) return literal.sval !== undefined;
   const size = magnitudeOf(literal);
   if (size === null || operator === '<<') return false;
+  // Under a cast it may be of a type with less room than the column's.
+  if (tagOf(left === null ? body.rexpr : body.lexpr) === 'TypeCast') return false;
   if (operator === '*') return size <= factorMax && isRoomy(analysis, scope, other, literal);
-  // A literal of two bytes keeps the sum in two.
-  const isNarrow = typeOid === int2 && tagOf(left === null ? body.rexpr : body.lexpr) === 'TypeCast';
-  return size <= summandMax && !isNarrow;
+  return size <= summandMax;
 }
 
 /** Whether a product of `node` and the literal is of a type with room for it. */
 function isRoomy(analysis: Analysis, scope: Scope, node: unknown, literal: AstRecord): boolean {
   const call = unwrap(node, 'FuncCall');
-  const typeOf = (one: unknown): number => evaluate(analysis, scope, one).typeOid;
-  if (call === null) return roomy.has(typeOf(node)) || (literal.fval !== undefined && integers.has(typeOf(node)));
-  const name = names(call.funcname).at(-1) ?? '';
-  return ['sum', 'avg', 'count'].includes(name) || list(call.args).every((arg) => roomy.has(typeOf(arg)));
+  const name = builtinCalled(analysis, node);
+  // A number of rows tells of no value.
+  if (name === 'count') return true;
+  return (call === null ? [node] : list(call.args)).every((one) => {
+    const { typeOid } = evaluate(analysis, scope, one);
+    // A factor with a fraction makes a numeric of an integer; averages of integers, and sums of bigint, are such already.
+    const isWidened = literal.fval !== undefined || name === 'avg' || (name === 'sum' && typeOid === int8);
+    return roomy.has(typeOid) || (isWidened && integers.has(typeOid));
+  });
 }
 
 /** Functions that give a text. */
@@ -216,13 +234,24 @@ const textual: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Texts, numbers and the like put behind one another. With an array on either side it would be `||` of arrays, which have sizes. */
-function isJoinOfTexts(analysis: Analysis, scope: Scope, body: AstRecord): boolean {
-  return body.lexpr !== undefined && isTextual(analysis, scope, body.lexpr) && isTextual(analysis, scope, body.rexpr);
+/** What is known of nodes in a scope, so that each operator of a long chain is looked at once. */
+const known = new WeakMap<Scope, WeakMap<AstRecord, boolean>>();
+
+/**
+ * Surely a text or another scalar, and no array, row or JSON. Put behind one another such always fit; with an array on either
+ * side it would be `||` of arrays, which have sizes.
+ */
+function isTextual(analysis: Analysis, scope: Scope, node: unknown): boolean {
+  const body = record(node)[tagOf(node)];
+  if (!isRecord(body)) return false;
+  let inScope = known.get(scope);
+  if (inScope === undefined) known.set(scope, (inScope = new WeakMap()));
+  let found = inScope.get(body);
+  if (found === undefined) inScope.set(body, (found = looksTextual(analysis, scope, node)));
+  return found;
 }
 
-/** Surely a text or another scalar, and no array, row or JSON. */
-function isTextual(analysis: Analysis, scope: Scope, node: unknown): boolean {
+function looksTextual(analysis: Analysis, scope: Scope, node: unknown): boolean {
   const tag = tagOf(node);
   const body = record(record(node)[tag]);
   switch (tag) {
@@ -236,13 +265,18 @@ function isTextual(analysis: Analysis, scope: Scope, node: unknown): boolean {
       return kind === 'column' && type !== undefined && isScalar(analysis.catalog, typeOid) && !isContainer(type);
     }
     case 'FuncCall':
-      return textual.has(names(body.funcname).at(-1) ?? '') && names(body.funcname).length <= 2;
+      return textual.has(builtinCalled(analysis, node));
     case 'TypeCast': {
       const type = typeByName(analysis, record(body.typeName));
       return type?.category === 'S' && type.kind === 'b' && list(record(body.typeName).arrayBounds).length === 0;
     }
     case 'A_Expr':
-      return body.kind === 'AEXPR_OP' && names(body.name).at(-1) === '||' && isJoinOfTexts(analysis, scope, body);
+      return (
+        body.kind === 'AEXPR_OP' &&
+        names(body.name).at(-1) === '||' &&
+        analysis.catalog.operatorFunctions('||').length === 0 &&
+        [body.lexpr, body.rexpr].every((one) => one !== undefined && isTextual(analysis, scope, one))
+      );
     case 'CoalesceExpr':
       return list(body.args).every((arg) => isTextual(analysis, scope, arg));
     case 'CaseExpr':
@@ -259,24 +293,23 @@ function isContainer({ oid, category, elementType }: { oid: number; category: st
   return category === 'A' || elementType !== 0 || oid === jsonbOid || category === 'V' || category === 'U';
 }
 
-/** `ARRAY[a, b]` fails where its elements are arrays of other sizes. */
-export function recordArray(analysis: Analysis, scope: Scope, elements: readonly unknown[], value: Value): void {
-  const { flow } = analysis;
-  if (flow === null || !isDependent(value) || elements.length < 2) return;
-  if (elements.every((node) => isTextual(analysis, scope, node) || tagOf(node) === 'ParamRef')) return;
+/** `ARRAY[a, b]`, which fails where its elements are arrays of other sizes. Each is worked out once, however deep they nest. */
+export function arrayOf(analysis: Analysis, scope: Scope, elements: readonly unknown[]): Value {
   const values = elements.map((node) => evaluate(analysis, scope, node));
-  if (
-    values.every(
-      (one) =>
-        one.kind === 'constant' ||
-        (one.kind === 'column' &&
-          isScalar(analysis.catalog, one.typeOid) &&
-          analysis.catalog.type(one.typeOid)?.category !== 'A'),
-    )
-  )
-    return;
+  const all = new Dependencies();
+  for (const value of values) all.add(value);
+  const { flow } = analysis;
+  const isScalarHere = (node: unknown, { kind, typeOid }: Value): boolean =>
+    kind === 'constant' || isTextual(analysis, scope, node) || (kind === 'column' && isElement(analysis, typeOid));
+  if (flow === null || elements.length < 2 || elements.every((node, at) => isScalarHere(node, values[at])))
+    return all.value();
   flow.hazards++;
-  flow.probe('expression', value);
+  flow.probe('expression', all.value());
+  return all.value();
+}
+
+function isElement({ catalog }: Analysis, typeOid: number): boolean {
+  return isScalar(catalog, typeOid) && catalog.type(typeOid)?.category !== 'A';
 }
 
 /** Lengths, counts and the like; see {@link isSmallStep}. */
@@ -285,6 +318,6 @@ const aggregates: ReadonlySet<string> = new Set(['sum', 'avg', 'min', 'max', 'co
 function isUngrown(analysis: Analysis, scope: Scope, node: unknown): boolean {
   const call = unwrap(node, 'FuncCall');
   if (call === null) return tagOf(node) === 'ColumnRef' && evaluate(analysis, scope, node).kind === 'column';
-  if (!aggregates.has(names(call.funcname).at(-1) ?? '')) return false;
+  if (!aggregates.has(builtinCalled(analysis, node))) return false;
   return list(call.args).every((arg) => tagOf(arg) === 'ColumnRef' && evaluate(analysis, scope, arg).kind === 'column');
 }

@@ -1,7 +1,9 @@
 /** Expressions that are worked out from left to right, and no further than it takes: lists, ranges, rows. */
-import { type AstRecord, record, tagOf } from '../../parse/ast.ts';
-import { recordBranches, recordChoice } from './hazards.ts';
-import type { Analysis } from '../scope.ts';
+import { type AstRecord, list, record, tagOf } from '../../parse/ast.ts';
+import { literalOf, recordBranches, recordChoice } from './hazards.ts';
+import { evaluate } from '../expressions.ts';
+import { isPlain } from '../plain.ts';
+import type { Analysis, Scope } from '../scope.ts';
 import type { Value } from '../value.ts';
 
 /** Whether the right side of this A_Expr struct is such. */
@@ -11,18 +13,24 @@ export function isStepwise({ kind, lexpr, rexpr }: AstRecord): boolean {
 }
 
 /** What decides how far it goes is told by what fails on the way, or takes time. */
-export function recordSteps(analysis: Analysis, before: number, steps: unknown, told: Value): void {
+export function recordSteps(analysis: Analysis, scope: Scope, before: number, steps: unknown, told: Value): void {
   recordBranches(analysis, before, told);
-  if (!areGiven(steps)) recordChoice(analysis, told);
+  if (analysis.flow !== null && !areGiven(analysis, scope, steps)) recordChoice(analysis, told);
 }
 
-/** Literals and parameters alone, which take no time and do not fail later than at once. */
-function areGiven(node: unknown): boolean {
-  if (Array.isArray(node)) return node.every(areGiven);
+/** Columns, literals and parameters alone, which take no time and do not fail later than at once. */
+function areGiven(analysis: Analysis, scope: Scope, node: unknown): boolean {
+  if (Array.isArray(node)) return node.every((one) => areGiven(analysis, scope, one));
   const tag = tagOf(node);
-  if (tag === 'List' || tag === 'RowExpr' || tag === 'TypeCast') {
-    const body = record(record(node)[tag]);
-    return areGiven(body.items ?? body.args ?? body.arg);
-  }
-  return tag === 'A_Const' || tag === 'ParamRef' || tag === 'ColumnRef' || tag === 'SQLValueFunction';
+  const body = record(record(node)[tag]);
+  if (tag === 'List') return areGiven(analysis, scope, list(body.items));
+  if (tag === 'RowExpr') return list(body.args).every((one) => isGiven(analysis, scope, one));
+  return isGiven(analysis, scope, node);
+}
+
+function isGiven(analysis: Analysis, scope: Scope, node: unknown): boolean {
+  const tag = tagOf(node);
+  // The server may put what a sub-select computes in the place of its name.
+  if (tag === 'ColumnRef') return isPlain(analysis, evaluate(analysis, scope, node));
+  return tag === 'ParamRef' || tag === 'SQLValueFunction' || literalOf(node) !== null;
 }
