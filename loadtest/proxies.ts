@@ -45,7 +45,9 @@ export async function startProxy(name: ProxyName, program: string, target: Endpo
   return startServer(name, command, port, { cwd: directory, env, runAs, removeDirectory: directory });
 }
 
-// Session pooling is what compares: the gate gives each client a session of its own, too.
+// Session pooling is what compares: the gate gives each client a session of its own, too. What a round leaves behind goes before
+// the next one, so that every route meets fresh backends. The kernel moves processes that wake each other onto one CPU; backends
+// that are kept have found their places, and through a proxy that starts with new ones a run would measure the scheduler.
 function pgbouncerConfig(port: number, target: Endpoint): string {
   const { host, user, password, database } = target;
   return `[databases]
@@ -58,6 +60,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = session
 server_reset_query = DISCARD ALL
+server_idle_timeout = 1
 max_client_conn = 2000
 default_pool_size = 1100
 log_connections = 0

@@ -38,6 +38,7 @@ const snapshotSchema = z.strictObject({
     indexes: rowsSchema,
     constraints: rowsSchema,
     aggregates: rowsSchema,
+    code: rowsSchema,
   }),
 });
 

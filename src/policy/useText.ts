@@ -8,6 +8,7 @@ const clauseWords: Readonly<Record<string, string>> = {
   set_operation: 'UNION, INTERSECT or EXCEPT',
   expression: 'this expression',
   constraint: 'a constraint',
+  encoding: "the conversion to the client's encoding",
 };
 
 /** What to write instead, where the clause itself must change. */
@@ -24,6 +25,7 @@ const clauseAdvice: Readonly<Record<string, string>> = {
   window: 'partition and order by other columns',
   from: 'give the column to no function in FROM',
   expression: 'select the column as it is, which comes masked',
+  encoding: "select the column as it is, which comes masked, or SET client_encoding = 'UTF8'",
 };
 
 /** Clauses with conditions, in which a comparison by `=` can stand. */

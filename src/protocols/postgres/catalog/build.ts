@@ -4,6 +4,7 @@ import { type Column, type Catalog, type BuiltinFunction, type ParseSql, type Pg
 import { anyPath, type ColumnKey, columnKey, type FormerName, type Relation, type SearchPath } from './catalog.ts';
 import { type Constraints, buildConstraints } from './constraints.ts';
 import { mayFill, type Place } from './fillers.ts';
+import { buildMovers, type Movers } from './movers.ts';
 import { type CatalogSet, catalogRowsMax, firstUserOid } from './queries.ts';
 import type { PgType } from './types.ts';
 
@@ -86,6 +87,7 @@ function assemble(parts: CatalogParts): Catalog {
   const typesAnywhere = anywhere(types.values(), () => true);
   const functionNames = groupByName(functions.values());
   const fills = new Map<Place, boolean>();
+  let movers: Movers | null = null;
   const columns = new Map<number, Column>();
   for (const relation of relations.values()) for (const column of relation.columns) columns.set(column.key, column);
 
@@ -134,6 +136,7 @@ function assemble(parts: CatalogParts): Catalog {
       fills.set(place, known);
       return known;
     },
+    movers: () => (movers ??= buildMovers(parts)),
     operatorFunctions: (name: string) => parts.operators.get(name) ?? noOids,
     castFunctions: (type: number) => parts.casts.get(type) ?? noOids,
   });

@@ -8,6 +8,7 @@
 import type { CatalogRows } from './build.ts';
 import type { Constraint, ForeignKey } from './constraints.ts';
 import type { Place } from './fillers.ts';
+import type { Movers } from './movers.ts';
 import type { PgType } from './types.ts';
 
 declare const columnKeyBrand: unique symbol;
@@ -161,6 +162,8 @@ export interface Catalog {
   operatorFunctions(name: string): readonly number[];
   /** Whether functions of users could put values into a place without a statement that shows it; see catalog/fillers.ts. */
   mayFill(place: Place): boolean;
+  /** What may change what names mean while a statement runs; see catalog/movers.ts. */
+  movers(): Movers;
   /** OIDs of the functions behind user-made casts to this type. */
   castFunctions(typeOid: number): readonly number[];
 }

@@ -221,8 +221,11 @@ const sums = [
   ),
   summed(
     version('n', 'n.oid'),
-    `pg_constraint n WHERE n.conrelid >= ${firstUserOid} AND n.contype IN ('c','f') AND ${lasting('n.conrelid')}`,
+    `pg_constraint n WHERE (n.conrelid >= ${firstUserOid} OR n.contypid >= ${firstUserOid}) AND n.contype IN ('c','f')
+  AND ${lasting('n.conrelid')}`,
   ),
+  summed(version('g', 'g.oid'), `pg_trigger g WHERE NOT g.tgisinternal AND ${lasting('g.tgrelid')}`),
+  summed(version('y', 'y.oid'), 'pg_policy y'),
   // Which functions belong to an extension.
   summed(
     version('d', 'd.objid'),

@@ -36,7 +36,8 @@ export type CatalogSet =
   | 'casts'
   | 'indexes'
   | 'constraints'
-  | 'aggregates';
+  | 'aggregates'
+  | 'code';
 
 export interface CatalogQuery {
   readonly set: CatalogSet;
@@ -68,6 +69,7 @@ export function catalogQueries(serverVersion: number): CatalogQueries {
     { set: 'indexes', sql: indexesSql },
     { set: 'constraints', sql: constraintsSql },
     { set: 'aggregates', sql: aggregatesSql },
+    { set: 'code', sql: codeSql },
   ] as const;
   return { system, user };
 }
@@ -206,3 +208,53 @@ FROM pg_catalog.pg_constraint k WHERE k.conrelid >= ${firstUserOid} AND k.contyp
 UNION ALL SELECT p.partrelid, 'partition key', 'k', pg_catalog.array_to_json(p.partattrs::pg_catalog.int2[])::text,
   0, NULL, NULL, NULL, pg_catalog.pg_get_expr(p.partexprs, p.partrelid)
 FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid >= ${firstUserOid} ${limit}`;
+
+/** Whether an expression, as the server keeps it, holds this. Printing it would take a lock on its table. */
+function holds(node: string, mark: string): string {
+  return `pg_catalog.strpos(${node}::pg_catalog.text, (SELECT ${mark})) > 0`;
+}
+
+const setsConfig = "':funcid ' || 'pg_catalog.set_config'::pg_catalog.regproc::pg_catalog.oid || ' '";
+const usesSettings = "':relid ' || 'pg_catalog.pg_settings'::pg_catalog.regclass::pg_catalog.oid || ' '";
+
+/**
+ * Functions of users that are run without being named: kind and OID of what runs them, and the OID of the function, 0 for the
+ * server's own ways to change settings. Kinds: `r` a relation, `f` a function by its defaults, `t` a type, `c` the end of a
+ * transaction. Views, rules, defaults, policies, checks, indexes, partition keys and triggers are all kept as dependencies.
+ */
+const codeSql = `WITH used AS (
+  SELECT d.classid, d.objid, d.refobjid AS called FROM pg_catalog.pg_depend d
+    WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid >= ${firstUserOid} AND d.deptype IN ('n','a')
+  UNION SELECT d.classid, d.objid, o.oprcode::pg_catalog.oid FROM pg_catalog.pg_depend d
+    JOIN pg_catalog.pg_operator o ON o.oid = d.refobjid
+    WHERE d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND d.refobjid >= ${firstUserOid}
+  UNION SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_attrdef x
+    WHERE ${holds('x.adbin', setsConfig)}
+  UNION SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_rewrite x
+    WHERE x.oid >= ${firstUserOid} AND (${holds('x.ev_qual', setsConfig)} OR ${holds('x.ev_action', setsConfig)}
+      OR ${holds('x.ev_action', usesSettings)})
+  UNION SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_policy x
+    WHERE ${holds('x.polqual', setsConfig)} OR ${holds('x.polwithcheck', setsConfig)}
+  UNION SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_constraint x
+    WHERE x.oid >= ${firstUserOid} AND ${holds('x.conbin', setsConfig)}
+  UNION SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_trigger x
+    WHERE ${holds('x.tgqual', setsConfig)}
+  UNION SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_proc x
+    WHERE x.oid >= ${firstUserOid} AND ${holds('x.proargdefaults', setsConfig)})
+SELECT v.kind, v.oid, v.called FROM (
+  SELECT 'r' AS kind, x.adrelid AS oid, u.called FROM used u JOIN pg_catalog.pg_attrdef x ON x.oid = u.objid
+    WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+  UNION SELECT 'r', x.ev_class, u.called FROM used u JOIN pg_catalog.pg_rewrite x ON x.oid = u.objid
+    WHERE u.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+  UNION SELECT 'r', x.polrelid, u.called FROM used u JOIN pg_catalog.pg_policy x ON x.oid = u.objid
+    WHERE u.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+  UNION SELECT CASE WHEN x.conrelid = 0 THEN 't' ELSE 'r' END, x.conrelid, u.called FROM used u
+    JOIN pg_catalog.pg_constraint x ON x.oid = u.objid WHERE u.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+  UNION SELECT 'r', x.tgrelid, u.called FROM used u JOIN pg_catalog.pg_trigger x ON x.oid = u.objid
+    WHERE u.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+  UNION SELECT 'c', 0, u.called FROM used u JOIN pg_catalog.pg_trigger x ON x.oid = u.objid
+    WHERE u.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND x.tgdeferrable
+  UNION SELECT 'r', COALESCE(x.indrelid, u.objid), u.called FROM used u LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = u.objid
+    WHERE u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  UNION SELECT 'f', u.objid, u.called FROM used u WHERE u.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  UNION SELECT 't', u.objid, u.called FROM used u WHERE u.classid = 'pg_catalog.pg_type'::pg_catalog.regclass) v ${limit}`;

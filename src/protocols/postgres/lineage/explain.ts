@@ -87,9 +87,10 @@ export function followStatements(
     const found = follow(statement, named, flow, index, following, doubt !== null);
     const { session } = statement;
     if (session.kind === 'prepare' || session.kind === 'declare') named.set(session.name, session.inner);
-    const set = doubt !== null || foresight !== null ? null : pathSetBy(statement);
+    const moved = catalog.movers().of(statement.text) !== 'nothing';
+    const set = doubt !== null || foresight !== null || moved ? null : pathSetBy(statement);
     const changes = changesNames(statement);
-    const takesBack = changesPath(statement) || (foresight !== null && endsTransaction(statement));
+    const takesBack = moved || changesPath(statement) || (foresight !== null && endsTransaction(statement));
     if (set !== null) setting = set;
     else if (changes || takesBack) {
       known = known !== 'any' && !takesBack && addsTable(statement) ? 'new_tables' : 'any';

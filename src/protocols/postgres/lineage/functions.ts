@@ -1,5 +1,6 @@
 /** Lineage of function and operator calls. */
 import { type AstRecord, list, names, record, stringConstant, text, unwrap } from '../parse/ast.ts';
+import { sqlBody } from '../catalog/functionBody.ts';
 import type { Catalog, PgFunction, SearchPath } from '../catalog/catalog.ts';
 import { anyPath, definitionPath, searchPathOf } from '../catalog/catalog.ts';
 import {
@@ -344,13 +345,6 @@ function bodyPath(path: SearchPath, f: PgFunction): SearchPath {
   if (f.searchPath === null) return path === definitionPath ? anyPath : path;
   // `"$user"` can mean the function's owner, who is not known either.
   return f.searchPath.includes('$user') ? anyPath : searchPathOf(f.searchPath, '', path.temp);
-}
-
-/** SQL-standard bodies come as `BEGIN ATOMIC ..; END` or `RETURN expression`. */
-function sqlBody(source: string): string {
-  const atomic = /^\s*BEGIN\s+ATOMIC\s([\s\S]*)\bEND\s*$/.exec(source);
-  if (atomic !== null) return atomic[1];
-  return source.replace(/^\s*RETURN\s/, 'SELECT ');
 }
 
 function bindArguments(f: PgFunction, args: readonly Argument[]): readonly Value[] {

@@ -3,10 +3,9 @@
  * search path and the encoding as they are now. Every change raises `version`, and plans of older versions are made anew.
  */
 import type { Fault } from '../../../errors.ts';
-import type { MaskRules } from '../../../facts.ts';
-import type { TextEncoding } from '../../../masking/plan.ts';
-import type { Services, TextMasker } from '../../protocol.ts';
-import type { GivenToMasked, StatementUse } from './maskedUse.ts';
+import type { MaskedUse, MaskRules } from '../../../facts.ts';
+import type { Services } from '../../protocol.ts';
+import { conversionUse, type GivenToMasked, type StatementUse } from './maskedUse.ts';
 import type { CatalogRows } from '../catalog/build.ts';
 import type { Doubt } from '../catalog/doubted.ts';
 import type { Fillers } from '../catalog/fillers.ts';
@@ -21,14 +20,17 @@ import { Foresight } from './foresight.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
 import type { ShapeColumn } from './maskPlan.ts';
+import type { Movers } from '../catalog/movers.ts';
 import { NamesText, schemaPart } from './namesText.ts';
 import type { Portal, PreparedStatement } from '../session/prepared.ts';
 import type { RowSource } from '../session/rowSource.ts';
 import { copyRows, type Planned, planRows, type Rows, tableOrigins, unreadableCopy, withoutNew } from './rowPlans.ts';
 import type { SchemaTurns } from '../catalog/schemaTurns.ts';
 import { SessionCatalog } from './sessionCatalog.ts';
+import { SessionEncoding } from './sessionEncoding.ts';
 import { SessionIndex } from './sessionIndex.ts';
 import { SessionNames } from './sessionNames.ts';
+import { SessionTexts } from './sessionTexts.ts';
 import { StatementFlows } from './statementFlows.ts';
 import type { StatementRun } from '../session/statementRun.ts';
 import type { CopyResponse, DiagnosticField, RowField } from '../wire/backend.ts';
@@ -44,15 +46,17 @@ export class MaskContext {
   #index: ColumnMaskIndex | null = null;
   readonly #masks: SessionIndex;
   readonly #footprints = new KnownFootprints();
-  #encoding: TextEncoding | null = 'utf8';
+  readonly encoding = new SessionEncoding();
   readonly flows: StatementFlows;
-  #textMasker: TextMasker | null = null;
+  readonly #texts: SessionTexts;
   readonly #names = new NamesText();
   /** The catalog was read again for the shape that is planned now. */
   #fresh = false;
   #version = 0;
   /** Runs of this session that were sent, have not ended, and may change what names mean. */
   changesAhead = 0;
+  /** The same of runs that may change the search path or the role, or take such a change back. */
+  movesAhead = 0;
   /** Whether any mask rule applies to this session. */
   active = false;
 
@@ -63,6 +67,7 @@ export class MaskContext {
     this.meanings = new SessionNames(role);
     this.#rules = rules;
     this.#masks = new SessionIndex(services.strongerMask, catalog.fillers, rules);
+    this.#texts = new SessionTexts(services.masker);
     this.usePolicy(rules);
   }
 
@@ -71,7 +76,7 @@ export class MaskContext {
     this.#rules = rules;
     this.active = rules.columns.length > 0 || rules.values.length > 0;
     this.#catalog.hold(this.active);
-    this.#textMasker = null;
+    this.#texts.forget();
     this.#version++;
   }
 
@@ -91,19 +96,6 @@ export class MaskContext {
   /** See {@link SessionCatalog.takeOwn}. */
   onCatalog(rows: CatalogRows | null): void {
     this.#catalog.takeOwn(rows);
-  }
-
-  /** What the target must be asked between two statements, and is not told of by itself. */
-  get pathUnknown(): boolean {
-    return this.active && this.meanings.pathUnknown;
-  }
-
-  get roleUnknown(): boolean {
-    return this.active && this.meanings.roleUnknown;
-  }
-
-  get tempUnknown(): boolean {
-    return this.active && this.meanings.tempUnknown;
   }
 
   /** Two equal texts: every name means the same, as far as this session and its gate can tell. */
@@ -151,15 +143,8 @@ export class MaskContext {
   /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
   onParameter(name: string, value: string): Fault | null {
     if (name === 'search_path') this.meanings.onReported(value);
-    if (name === 'client_encoding') {
-      this.#encoding = encodingOf(value);
-      this.#version++;
-    }
-    if (!this.active) return null;
-    if (this.#encoding === null) return { code: 'BG_ENCODING_REFUSED', detail: `client_encoding ${value}` };
-    // The parser reads string literals as the standard says; a target that does not would run something else.
-    const misread = name === 'standard_conforming_strings' && value !== 'on';
-    return misread ? { code: 'BG_ENCODING_REFUSED', detail: 'standard_conforming_strings is off' } : null;
+    if (this.encoding.onReported(name, value)) this.#version++;
+    return this.active ? this.encoding.refuses(name, value) : null;
   }
 
   /** The schema changed through this session: what is known of it is no longer trusted. */
@@ -237,7 +222,7 @@ export class MaskContext {
     const { copy } = effect;
     const binary = response.format === 1;
     if ((copy.format === 'binary') !== binary) return unreadableCopy;
-    const encoding = copy.encoding === null ? this.#encoding : encodingOf(copy.encoding);
+    const encoding = copy.encoding === null ? this.encoding.text : encodingOf(copy.encoding);
     const foreseen = this.#foreseen(run, statement);
     const lineage = foreseen ?? this.#lineage(statement, this.#certain(run));
     if (lineage === 'refresh') return 'refresh';
@@ -247,6 +232,11 @@ export class MaskContext {
     const understood = copy.format !== 'other' && encoding !== null;
     // Where nothing is masked, nothing needs to be understood.
     return planned === null || planned === 'refresh' || understood ? planned : unreadableCopy;
+  }
+
+  /** What may change what names mean, as far as the catalog is known. */
+  get movers(): Movers | null {
+    return this.#currentIndex()?.catalog.movers() ?? null;
   }
 
   /** The catalog and its masks where they are what the target uses now, for certain. */
@@ -264,9 +254,7 @@ export class MaskContext {
 
   /** A notification's payload with what detectors find masked; null: nothing found. */
   maskText(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
-    if (this.#rules.values.length === 0) return null;
-    this.#textMasker ??= this.#services.masker.textMasker(this.#rules, this.#encoding ?? 'single_byte');
-    return this.#textMasker.mask(bytes, start, end);
+    return this.#texts.mask(this.#rules, this.encoding.text, bytes, start, end);
   }
 
   /**
@@ -275,7 +263,8 @@ export class MaskContext {
    */
   get certainNow(): boolean {
     const namesKnown = this.meanings.path !== null && !this.meanings.tempUnknown;
-    return namesKnown && !this.#catalog.doubted && this.changesAhead === 0 && !this.#catalog.othersChangeMasked;
+    const ahead = this.changesAhead + this.movesAhead > 0;
+    return namesKnown && !ahead && !this.#catalog.doubted && !this.#catalog.othersChangeMasked;
   }
 
   /**
@@ -294,6 +283,13 @@ export class MaskContext {
   useBehind(statement: AnalyzedStatement, setting: string): StatementUse | 'refresh' {
     const index = this.#currentIndex();
     return index === null ? 'refresh' : this.flows.useOn(statement, index, this.meanings.pathWith(setting));
+  }
+
+  /** What the conversion of a statement's rows to the client's encoding tells of masked columns; null: nothing. */
+  conversionOf(statement: AnalyzedStatement, certain: boolean): MaskedUse | null | 'refresh' {
+    const lineage = this.#lineage(statement, certain);
+    const index = this.#currentIndex();
+    return lineage === 'refresh' || index === null ? 'refresh' : conversionUse(lineage, index);
   }
 
   /** What can be known of a message before it runs; null: names mean nothing for certain. */
@@ -335,7 +331,7 @@ export class MaskContext {
   }
 
   #dataRows(lineage: Lineage | null, shape: readonly ShapeColumn[]): Rows {
-    return { lineage, shape, rowFormat: 'data_row', copy: null, encoding: this.#encoding ?? 'single_byte' };
+    return { lineage, shape, rowFormat: 'data_row', copy: null, encoding: this.encoding.text ?? 'single_byte' };
   }
 
   /** No schema has changed since the portal was opened; a change of search_path does not matter to it. */

@@ -6,6 +6,7 @@ import type { ColumnCopy, ColumnName, ColumnProbe, MaskedUse, MaskSpec } from '.
 import type { ColumnKey } from '../catalog/catalog.ts';
 import { keyRelation } from '../catalog/catalog.ts';
 import type { Flow, FlowProbe, FlowWrite, Given } from '../lineage/flow/flow.ts';
+import type { Lineage } from '../lineage/lineage.ts';
 import type { ColumnMaskIndex, StrongerMask } from './maskIndex.ts';
 
 /** A bare value that a statement writes into a masked column. */
@@ -32,6 +33,16 @@ export function statementUse(flow: Flow, index: ColumnMaskIndex, stronger: Stron
   for (const probe of flow.probes) gathered.probe(probe);
   for (const write of flow.writes) gathered.write(write);
   return gathered.result();
+}
+
+/** What a conversion of these outputs that may fail tells of: of bare columns only that they hold such a character. */
+export function conversionUse(lineage: Lineage, index: ColumnMaskIndex): MaskedUse | null {
+  if (!index.any) return null;
+  const gathered = new UseGatherer(index, (mask) => mask);
+  for (const { kind, sources } of [...lineage.head, ...lineage.tail, ...(lineage.rest === null ? [] : [lineage.rest])])
+    if (kind !== 'column')
+      gathered.probe({ sources, opaque: kind === 'opaque', clause: 'encoding', equality: false, by: null });
+  return gathered.result().use;
 }
 
 class UseGatherer {

@@ -228,6 +228,7 @@ export class ClientMessages {
     // The record is made here and not at Execute: planning may already run functions that claim to be immutable.
     const run = this.#begin(statements, decision);
     const portal = new Portal(message.portal, prepared, resultFormats(bytes, message), run, false);
+    portal.converts = run.converts;
     const entry = new Expected('bind', false);
     entry.run = run;
     entry.portal = portal;
@@ -258,7 +259,7 @@ export class ClientMessages {
     const { statements } = prepared;
     // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
     const goesOn = portal.run !== null && !portal.run.ended;
-    const decision = goesOn ? this.#verdicts.decideAgain(prepared) : this.#verdicts.judgeRun(prepared);
+    const decision = goesOn ? this.#verdicts.judgeRest(portal) : this.#verdicts.judgeRun(prepared);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
       return this.#refuse('execute', failingParse, this.#records.blocked(statements, decision));
@@ -327,7 +328,8 @@ export class ClientMessages {
 
   #begin(statements: readonly AnalyzedStatement[], decision: Decision): StatementRun {
     const run = new StatementRun(statements, this.#records.begin(statements, decision));
-    this.#conversation.started(run, decision, this.#verdicts.turn);
+    run.converts = this.#verdicts.converts;
+    this.#conversation.started(run, decision, this.#verdicts.turn, this.#verdicts.moves);
     this.#gate ??= this.#conversation.toTarget.reserve(0);
     return run;
   }

@@ -22,7 +22,7 @@ import type { MaskContext } from '../masks/maskContext.ts';
 import { Names } from './prepared.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
 import { changesNames, definesCode, OpenRuns } from './statementRun.ts';
-import type { StatementRun } from './statementRun.ts';
+import type { RunMoves, StatementRun } from './statementRun.ts';
 import { SessionTurns, type TurnAsked } from './sessionTurns.ts';
 import { TransactionStatus } from '../wire/wire.ts';
 import { errorResponse } from '../wire/toClient.ts';
@@ -174,12 +174,15 @@ export class Conversation {
     this.toTarget.flush();
   }
 
-  started(run: StatementRun, decision: Decision, asked: TurnAsked | null): void {
+  started(run: StatementRun, decision: Decision, asked: TurnAsked | null, moves: RunMoves): void {
     if (asked !== null) this.#turns.begin(run, asked);
     this.#open.add(run);
+    run.moves = moves;
+    if (moves.ahead) this.masks.movesAhead++;
+    if (moves.encoding) this.masks.encoding.ahead++;
     run.epoch = this.masks.epoch;
     run.serial = this.masks.schemaSerial;
-    run.changesNames = run.statements.some(changesNames);
+    run.changesNames = moves.hidden === 'schema' || run.statements.some(changesNames);
     if (run.changesNames && this.masks.active)
       for (const statement of run.statements)
         if (definesCode(statement)) countFillers(this.masks.fillers, statement.text);
@@ -187,6 +190,18 @@ export class Conversation {
     if (this.schemaTouched || run.changesNames) this.beginChange();
     if (decision.outcome === 'allow') this.counters.statementsAllowed++;
     if (decision.observed.length > 0) this.counters.statementsObserved++;
+  }
+
+  /** What a run has called may have changed what names mean. */
+  moved({ moves: { hidden, encoding } }: StatementRun): void {
+    if (encoding) this.masks.encoding.doubt();
+    if (hidden === 'nothing') return;
+    this.pathTouched = true;
+    this.roleTouched = true;
+    this.masks.meanings.onRole(null);
+    if (hidden !== 'schema') return;
+    this.schemaTouched = true;
+    this.masks.doubtSchema();
   }
 
   /** An error or the end of a transaction may take back what it had set. */
@@ -232,6 +247,7 @@ export class Conversation {
     if (this.expected.length === 0) this.portals.deleteIf(this.#closes);
     this.pathTouched = false;
     this.roleTouched = false;
+    this.masks.encoding.touched = false;
     if (!this.schemaTouched) return;
     this.schemaTouched = false;
     this.schemaChanged();
@@ -248,6 +264,8 @@ export class Conversation {
     run.ended = true;
     this.#open.delete(run);
     if (run.changesNames) this.masks.changesAhead--;
+    if (run.moves.ahead) this.masks.movesAhead--;
+    if (run.moves.encoding) this.masks.encoding.ahead--;
     this.#turns.end(run);
     this.counters.rows += run.entry.rows;
     this.counters.maskedValues += run.entry.masked;

@@ -28,6 +28,7 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       const prepared = decided(conversation, effect.name, effect.inner);
       const portal = new Portal(name, prepared, noFormats, null, effect.hold);
       conversation.masks.onOpened(portal, run);
+      portal.converts = run.converts;
       conversation.heldPortals.put(name, portal);
       conversation.portals.put(name, portal);
       break;

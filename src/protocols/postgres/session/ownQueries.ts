@@ -46,7 +46,9 @@ export class OwnQueries {
 
   /** Asks if there is something to ask, and if now is a time when the target takes a query. */
   ask(): void {
-    const { pathUnknown, roleUnknown, tempUnknown } = this.#conversation.masks;
+    const { active, meanings } = this.#conversation.masks;
+    if (!active) return;
+    const { pathUnknown, roleUnknown, tempUnknown } = meanings;
     if (pathUnknown) this.#ask('path', showSearchPath);
     else if (roleUnknown) this.#ask('role', showRole);
     else if (tempUnknown) this.#ask('temporary_schema', selectTemporarySchema);

@@ -88,6 +88,8 @@ export class Portal {
   names = '';
   /** Whether that is known for certain. */
   certain = false;
+  /** It was judged as one whose rows may fail to be converted to the client's encoding. */
+  converts = false;
   /** Of its query, with what names meant then: a cursor goes on reading what it was opened on. */
   lineage: Lineage | null = null;
   /** Of a FETCH or EXECUTE: the statement that its name meant when the portal was described. */

@@ -5,7 +5,20 @@ import { record, tagOf, unwrap } from '../parse/ast.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import type { Foresight } from '../masks/foresight.ts';
 import type { Shape } from './prepared.ts';
+import type { Moves } from '../catalog/movers.ts';
 import type { Turn } from '../catalog/schemaTurns.ts';
+
+/** What a run may change of what unqualified names mean; see session/moves.ts. */
+export interface RunMoves {
+  /** Beyond what its statements show. */
+  readonly hidden: Moves;
+  /** Until it has run nobody knows what names mean. */
+  readonly ahead: boolean;
+  /** Until it has run nobody knows the encoding of results. */
+  readonly encoding: boolean;
+}
+
+export const still: RunMoves = Object.freeze({ hidden: 'nothing', ahead: false, encoding: false });
 
 export class StatementRun {
   readonly statements: readonly AnalyzedStatement[];
@@ -23,6 +36,10 @@ export class StatementRun {
   epoch = -1;
   /** See {@link changesNames}. */
   changesNames = false;
+  /** It was judged as one whose rows may fail to be converted. */
+  converts = false;
+  /** What names mean once it has run. */
+  moves: RunMoves = still;
   /** What was known of its statements when it was judged; null: nothing beyond the catalog. */
   foresight: Foresight | null = null;
   /** {@link SessionCatalog.serial} when it was sent, and how often the run itself has raised it since. */

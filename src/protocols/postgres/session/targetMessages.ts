@@ -106,6 +106,7 @@ export class TargetMessages {
       case Backend.EmptyQueryResponse:
         return this.#statementEnded('complete');
       case Backend.PortalSuspended:
+        if (this.run !== null) this.#conversation.moved(this.run);
         return this.#settle('execute');
       case Backend.ErrorResponse:
         return this.#errorResponse(bytes, body, end);
@@ -249,6 +250,7 @@ export class TargetMessages {
     if (run !== null) {
       const statement = run.current;
       if (statement !== null) applyEffects(conversation, statement, run);
+      conversation.moved(run);
       if (front.kind === 'query') {
         run.index++;
         run.planned = false;
@@ -308,6 +310,7 @@ export class TargetMessages {
     if (front.run !== null) conversation.finish(front.run, 'complete');
     if (status === TransactionStatus.idle) conversation.endTransaction();
     conversation.masks.meanings.onReady();
+    conversation.masks.encoding.onReady(conversation.expected.length === 0);
     if (conversation.expected.length === 0) conversation.endChange();
     if (front.own) {
       this.#own.onReady();

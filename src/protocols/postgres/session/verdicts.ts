@@ -2,7 +2,6 @@
  * The verdict on what a client is about to run: the policy's decision on the facts of the statements, joined with its
  * judgement of what they do with masked columns (masks/maskedUse.ts), which hangs on the catalog and on what names mean now.
  */
-import { i32 } from '../../../bytes/bytes.ts';
 import type { Fault } from '../../../errors.ts';
 import type { ColumnName, Decision, MaskedUse } from '../../../facts.ts';
 import type { Doubt } from '../catalog/doubted.ts';
@@ -11,18 +10,24 @@ import { cancelledFault } from '../masks/distant.ts';
 import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
 import { withExecuted } from './executed.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
+import type { Expected } from './expected.ts';
 import type { Foresight } from '../masks/foresight.ts';
-import { looksMasked, maskBytesMax, mayBeMask } from '../masks/maskedUse.ts';
+import { looksMasked, mayBeMask } from '../masks/maskedUse.ts';
 import type { GivenToMasked } from '../masks/maskedUse.ts';
+import { MessageEncoding, openedBefore } from './messageEncoding.ts';
+import { changesEncoding, hiddenMoves, isUnknownCursor, movesOf } from './moves.ts';
 import type { OwnQueries } from './ownQueries.ts';
-import type { PreparedStatement } from './prepared.ts';
+import type { Portal, PreparedStatement } from './prepared.ts';
 import { isFault } from './refusals.ts';
 import type { TurnAsked } from './sessionTurns.ts';
-import { addsTable, changesNames } from './statementRun.ts';
+import { addsTable, changesNames, type RunMoves, still } from './statementRun.ts';
 import { asTemporary, mayBeTemporary } from '../facts/temporaryTables.ts';
+import { ParameterTexts } from './parameterTexts.ts';
 import type { BindMessage } from '../wire/frontend.ts';
-import { nameKeyOfText, utf8Text } from '../wire/text.ts';
+import { flush } from '../wire/toTarget.ts';
+import { nameKeyOfText } from '../wire/text.ts';
 
+const flushMessage = flush();
 export class Verdicts {
   readonly #conversation: Conversation;
   readonly #own: OwnQueries;
@@ -30,16 +35,27 @@ export class Verdicts {
   /** Why the flow of a long statement in the held message could not be found out. */
   #fault: Fault | null = null;
   #fetching: object | null = null;
+  /** The command behind which the target was asked for its answers. */
+  #askedBehind: Expected | null = null;
+  readonly #encoding: MessageEncoding;
   /** Of the message that was judged last; null: none of its statements makes anything that another uses. */
   foresight: Foresight | null = null;
   /** Of the same message: what others must not change, or wait for, while it runs. */
   turn: TurnAsked | null = null;
+  /** Of the same message: whether names mean the same behind it. */
+  moves: RunMoves = still;
   /** A verdict that had to wait can be asked for again; set by the session. */
   onRelease: () => void = () => {};
 
   constructor(conversation: Conversation, own: OwnQueries) {
     this.#conversation = conversation;
     this.#own = own;
+    this.#encoding = new MessageEncoding(conversation);
+  }
+
+  /** Of the message that was judged last: its rows were judged as such that may fail to be converted. */
+  get converts(): boolean {
+    return this.#encoding.converts;
   }
 
   /** What runs, in order: these statements, and before each those that it executes by name. */
@@ -94,6 +110,12 @@ export class Verdicts {
     return decided === 'wait' ? decided : this.judge(decided, running);
   }
 
+  /** The decision on what is left of a portal's rows. */
+  judgeRest(portal: Portal): Decision | Fault {
+    if (this.#conversation.masks.encoding.converts && !portal.converts) return openedBefore;
+    return this.decideAgain(portal.prepared);
+  }
+
   /** The decision on a prepared statement, taken again after a change of policy. */
   decideAgain(prepared: PreparedStatement): Decision {
     const { statement } = prepared;
@@ -111,10 +133,11 @@ export class Verdicts {
    * after {@link onRelease} or after the next answer of the target. A fault refuses the statement.
    */
   judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
+    const isActive = this.#conversation.masks.active;
     this.turn = null;
+    this.moves = isActive ? movesOf(this.#conversation, running) : still;
     const judged = this.#judge(decision, running);
-    if (judged === 'wait' || isFault(judged) || judged.permit === null || !this.#conversation.masks.active)
-      return judged;
+    if (judged === 'wait' || isFault(judged) || judged.permit === null || !isActive) return judged;
     this.turn = this.#conversation.turns.ask(this.#conversation, running);
     const fault = this.#conversation.turns.admit(this.turn, this.onRelease);
     return fault ?? judged;
@@ -132,11 +155,13 @@ export class Verdicts {
     let pathBehind: string | null = null;
     let uses: MaskedUse[] | null = null;
     let missing = false;
+    this.#encoding.begin(running.length === 1);
     // What long texts make, or read of it, cannot be foreseen: their trees are elsewhere.
     const isDistant = running.some(({ distant }) => distant !== null);
     for (const statement of running) {
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
+      if (isUnknownCursor(this.#conversation, statement, running) && this.#askForAnswers()) return 'wait';
       const found =
         (certain ? foresight?.useOf(statement) : null) ??
         (pathBehind === null ? masks.useOf(statement, certain, doubt) : masks.useBehind(statement, pathBehind));
@@ -145,12 +170,20 @@ export class Verdicts {
       // What more is missing is asked for at once.
       if (found === 'refresh') missing = true;
       else if (found.use !== null) (uses ??= []).push(found.use);
-      if (running.length === 1) break;
-      // What stands behind it in the same message is run with other names.
+      // What stands behind it in the same message is run with other names, or its rows are sent in another encoding.
+      const isAlone = running.length === 1;
+      const isMoved = !isAlone && hiddenMoves(this.#conversation, statement, running) !== 'nothing';
+      const recodes = isAlone ? this.moves.encoding : isMoved || changesEncoding(this.#conversation, statement);
+      const asStated = certain && pathBehind === null && foresight === null;
+      const told = this.#encoding.judge(statement, recodes, asStated);
+      if (told === 'opened_before') return openedBefore;
+      if (told === 'refresh') missing = true;
+      else if (told !== null) (uses ??= []).push(told);
+      if (isAlone) break;
       const isNew = foresight !== null;
-      const path = certain && !isNew ? pathSetBy(statement) : null;
+      const path = certain && !isNew && !isMoved ? pathSetBy(statement) : null;
       if (path !== null) pathBehind = path;
-      else if (changesPath(statement) || this.#takesBack(statement, pathBehind !== null || isNew)) {
+      else if (isMoved || changesPath(statement) || this.#takesBack(statement, pathBehind !== null || isNew)) {
         doubt = 'any';
         certain = false;
       } else if (changesNames(statement)) {
@@ -165,7 +198,8 @@ export class Verdicts {
     if (missing) return masks.flows.wanted ? this.#fetchFlows() : this.#readCatalog();
     // Also of what is harmless the rows are judged later, by the catalog that is known then.
     const matters = uses !== null || running.some(({ objects }) => objects.length > 0);
-    if (!sure && matters && (this.answersCome() || this.#own.askForCatalog())) return 'wait';
+    const answered = masks.movesAhead > 0 ? this.#askForAnswers() : this.answersCome();
+    if (!sure && matters && (answered || this.#own.askForCatalog())) return 'wait';
     if (uses === null) return decision;
     const policy = this.#conversation.policy();
     let judged = decision;
@@ -199,6 +233,17 @@ export class Verdicts {
     const { expected } = this.#conversation;
     const last = expected.length === 0 ? null : expected.at(expected.length - 1);
     return last !== null && (last.endsWithSync || last.kind === 'query');
+  }
+
+  /** Whether what was sent will be answered: of commands without a Sync behind them the target keeps its answers until it is asked. */
+  #askForAnswers(): boolean {
+    if (this.answersCome()) return true;
+    const { expected, toTarget } = this.#conversation;
+    if (expected.length === 0 || expected.skipping) return false;
+    const last = expected.lastCommand;
+    if (last !== this.#askedBehind) toTarget.own(flushMessage);
+    this.#askedBehind = last;
+    return true;
   }
 
   /** The statement that a name means: prepared earlier in the same batch, or in the session. */
@@ -272,35 +317,4 @@ function isMask({ mask, given }: GivenToMasked, parameters: ParameterTexts | nul
   if (given.kind === 'literal') return mayBeMask(mask, given.text);
   const text = parameters?.text(given.number) ?? null;
   return text !== null && looksMasked(mask, text);
-}
-
-/** Parameters of a Bind that was read before. There may be 65,535 of them, so their places are looked up once. */
-class ParameterTexts {
-  readonly #bytes: Uint8Array;
-  readonly #bind: BindMessage;
-  #places: Uint32Array | null = null;
-
-  constructor(bytes: Uint8Array, bind: BindMessage) {
-    this.#bytes = bytes;
-    this.#bind = bind;
-  }
-
-  /** The parameter of this number, from 1; null if it is NULL, missing or long. */
-  text(number: number): string | null {
-    if (number < 1 || number > this.#bind.valueCount) return null;
-    this.#places ??= this.#findPlaces();
-    const at = this.#places[number - 1];
-    const length = i32(this.#bytes, at);
-    return length < 0 || length > maskBytesMax ? null : utf8Text(this.#bytes, at + 4, at + 4 + length);
-  }
-
-  #findPlaces(): Uint32Array {
-    const places = new Uint32Array(this.#bind.valueCount);
-    let at = this.#bind.valuesAt;
-    for (let index = 0; index < places.length; index++) {
-      places[index] = at;
-      at += 4 + Math.max(0, i32(this.#bytes, at));
-    }
-    return places;
-  }
 }

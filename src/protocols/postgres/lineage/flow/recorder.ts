@@ -12,6 +12,7 @@ import type { Dependencies, Value, ValueKind } from '../value.ts';
  * Where a statement asks. `from`: arguments of functions in FROM or of those that return sets. `expression`: an error
  * or the time taken tells of the value. `constraint`: a constraint, index or check that is made over existing rows, or
  * that compares existing rows with those that are written.
+ * `encoding`: a result that is converted to the client's encoding fails by the characters in it.
  * `unknown`: the statement is past the limits of the analysis.
  */
 export type FlowClause =
@@ -30,6 +31,7 @@ export type FlowClause =
   | 'merge'
   | 'expression'
   | 'constraint'
+  | 'encoding'
   | 'unknown';
 
 /** A constraint that tells. */
