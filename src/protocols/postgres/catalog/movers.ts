@@ -51,7 +51,7 @@ export interface MoverParts {
 const nothingMoves: Movers = Object.freeze({
   none: true,
   of: () => 'nothing' as const,
-  any: 'nothing' as const,
+  ofNames: () => 'nothing' as const,
   atCommit: 'nothing' as const,
 });
 
@@ -120,8 +120,10 @@ class Found {
   }
 
   ofNames(names: readonly string[]): Moves {
-    const moves = [...this.#others.values()].reduce(moreMoves, 'nothing');
-    return names.reduce((most, name) => moreMoves(most, this.byName(name)), moves);
+    let moves = this.byName(anything);
+    for (const one of this.#others.values()) moves = moreMoves(moves, one);
+    for (const name of names) moves = moreMoves(moves, this.byName(name));
+    return moves;
   }
 
   /** True: that is news. */
