@@ -74,6 +74,7 @@ interface CatalogParts {
 }
 
 const noFunctions: readonly PgFunction[] = Object.freeze([]);
+const noRelations: readonly Relation[] = Object.freeze([]);
 const noOids: readonly number[] = Object.freeze([]);
 
 function assemble(parts: CatalogParts): Catalog {
@@ -109,6 +110,7 @@ function assemble(parts: CatalogParts): Catalog {
         schema === null || schema === 'pg_temp' ? [...relationNames.values()] : [relationNames.get(schema)];
       return inSchema.flatMap((named) => named?.get(name) ?? []);
     },
+    standIns: () => noRelations,
     constraintsOf: (relation: number) => constraints.own.get(relation) ?? [],
     referencing: (relation: number) => constraints.referencing.get(relation) ?? [],
     doubt: null,

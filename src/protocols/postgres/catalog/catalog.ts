@@ -137,6 +137,11 @@ export interface Catalog {
   resolve(schema: string | null, name: string, path: SearchPath): Relation | undefined;
   /** Every relation of this name that queries can name, in this schema or (null) in any. */
   relationsNamed(schema: string | null, name: string): readonly Relation[];
+  /**
+   * Other relations that an unqualified name means where a path is another one than is believed, and of which more is hidden;
+   * see masks/standIns.ts.
+   */
+  standIns(relation: Relation): readonly Relation[];
   column(oid: number, attnum: number): Column | undefined;
   /** Unique indexes, exclusion constraints, checks and foreign keys of a table. */
   constraintsOf(oid: number): readonly Constraint[];

@@ -1,6 +1,6 @@
 /** Lineage through FROM: relations, joins, sub-selects, functions, XMLTABLE and JSON_TABLE. */
 import { type AstRecord, list, names, record, tagOf, text } from '../parse/ast.ts';
-import { anyPath } from '../catalog/catalog.ts';
+import { anyPath, type Relation } from '../catalog/catalog.ts';
 import { newTableColumns, newViewColumns } from './ahead.ts';
 import { dependencies, evaluate } from './expressions.ts';
 import { recordCondition } from './flow/conditions.ts';
@@ -105,6 +105,8 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
   }
   analysis.folded?.addRelation(analysis, relation);
   recordCallsOf(analysis, relation);
+  const others = schema === null ? analysis.catalog.standIns(relation) : [];
+  if (others.length > 0) return aliased(body, mixedColumns(analysis, [relation, ...others]), name);
   const columns = relationColumns(relation);
   if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, relation }] };
   const element = aliased(body, columns, name);
@@ -113,13 +115,18 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
 
 /** Any column of any relation of this name. */
 function anyColumns(analysis: Analysis, name: string): Columns {
-  const all = new Dependencies();
   const found = analysis.catalog.relationsNamed(null, name);
-  for (const relation of found) {
+  return found.length === 0 ? unknownColumns : mixedColumns(analysis, found);
+}
+
+/** Of a name that may mean any of these: each column may be any of theirs. */
+function mixedColumns(analysis: Analysis, relations: readonly Relation[]): Columns {
+  const all = new Dependencies();
+  for (const relation of relations) {
     spend(analysis, relation.columns.length);
     all.addColumns(relationColumns(relation));
   }
-  return found.length === 0 ? unknownColumns : { list: [], openAt: 0, rest: all.value() };
+  return { list: [], openAt: 0, rest: all.value() };
 }
 
 function join(analysis: Analysis, outer: Scope, lateral: Scope, body: AstRecord): FromElement {

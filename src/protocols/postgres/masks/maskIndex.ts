@@ -16,6 +16,7 @@ import {
 import type { OutputLineage } from '../lineage/lineage.ts';
 import { definedAs } from '../lineage/definitions.ts';
 import { type SafeFunctions, type Stores, noSafeFunctions } from '../lineage/scope.ts';
+import { standInsIn } from './standIns.ts';
 
 export interface ColumnMask {
   readonly mask: MaskSpec;
@@ -126,8 +127,12 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
     if (named.size > 0) gatherOrigins({ catalog, named, safe, seen: new Set(), found }, key, true);
     return [...found.values()];
   };
+  const standIns = standInsIn(catalog, ({ byName }, name) => {
+    const column = byName.get(name);
+    return column !== undefined && maskOf(column.key) !== null;
+  });
   return Object.freeze({
-    catalog,
+    catalog: named.size === 0 ? catalog : { ...catalog, standIns },
     rules,
     safe,
     stores: {
