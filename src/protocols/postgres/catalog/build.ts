@@ -128,7 +128,8 @@ function assemble(parts: CatalogParts): Catalog {
       if (named === undefined) return noFunctions;
       const wanted = schema === 'pg_temp' ? path.temp : schema;
       if (schema === null && path === anyPath) return named;
-      return named.filter((f) => (schema === null ? path.schemas.includes(f.schema) : f.schema === wanted));
+      const found = named.filter((f) => (schema === null ? path.schemas.includes(f.schema) : f.schema === wanted));
+      return path.loose === true && schema === null && found.length < named.length ? withStandIns(found, named) : found;
     },
     functionByOid: (oid: number) => functions.get(oid),
     builtinByOid: (oid: number) => parts.builtinNames.get(oid),
@@ -142,6 +143,14 @@ function assemble(parts: CatalogParts): Catalog {
     operatorFunctions: (name: string) => parts.operators.get(name) ?? noOids,
     castFunctions: (type: number) => parts.casts.get(type) ?? noOids,
   });
+}
+
+/** With those of other schemas that do another thing: the path may be another one by the time of the call; see masks/standIns.ts. */
+function withStandIns(found: readonly PgFunction[], named: readonly PgFunction[]): readonly PgFunction[] {
+  if (found.length === 0) return found;
+  const bodies = new Set(found.map(({ language, source }) => `${language} ${source}`));
+  const others = named.filter((f) => !bodies.has(`${f.language} ${f.source}`) && !isTemporary(f.schema));
+  return [...found, ...others.filter((f) => !found.includes(f))];
 }
 
 function isTemporary(schema: string): boolean {

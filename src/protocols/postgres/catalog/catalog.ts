@@ -104,6 +104,8 @@ export interface SearchPath {
   readonly schemas: readonly string[];
   /** The session's own temporary schema (`pg_temp_3`); '' where it surely has none, null where that is not known. */
   readonly temp: string | null;
+  /** It may be another one by the time when names are looked up, or may have been when they were: see masks/standIns.ts. */
+  readonly loose?: true;
 }
 
 /** Names in definitions that the server printed are qualified but for those of pg_catalog; see catalogPrelude. */
@@ -180,18 +182,46 @@ export interface Catalog {
  * stay unresolved.
  */
 export function searchPathOf(setting: string, role: string, temp: string | null): SearchPath {
+  const unknown = { schemas: implicitSchemas([], temp), temp };
   const listed: string[] = [];
-  const item = /\s*(?:"((?:[^"]|"")*)"|([^\s",]+))\s*(,|$)/y;
-  while (item.lastIndex < setting.length && listed.length < 1000) {
+  const item = /[ \t\n\r\f\v]*(?:"((?:[^"]|"")*)"|([^ \t\n\r\f\v",]+))[ \t\n\r\f\v]*(,|$)/y;
+  while (item.lastIndex < setting.length) {
     const found = item.exec(setting);
-    if (found === null) return { schemas: implicitSchemas([], temp), temp };
-    const name = found[1] === undefined ? found[2].toLowerCase() : found[1].replaceAll('""', '"');
+    if (found === null || listed.length === pathItemsMax) return unknown;
+    const name = identifier(found[1] === undefined ? lowerAscii(found[2]) : found[1].replaceAll('""', '"'));
     if (name === '$user') listed.push(role);
     else if (name === 'pg_temp') listed.push(temp ?? '');
     else if (name !== '') listed.push(name);
     if (found[3] === '') break;
   }
   return { schemas: implicitSchemas(listed, temp), temp };
+}
+
+/** More is believed to be no path at all. */
+const pathItemsMax = 1000;
+const identifierBytesMax = 63;
+
+/** Whether a path with this setting hangs on the role. */
+export function namesRole(setting: string): boolean {
+  return /\$user/i.test(setting);
+}
+
+/** Only these letters have a lower case for the server, whatever the locale (downcase_identifier, in UTF8). */
+function lowerAscii(name: string): string {
+  return name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** Cut as the server cuts names: to whole characters within NAMEDATALEN (truncate_identifier). */
+function identifier(name: string): string {
+  if (name.length * 3 <= identifierBytesMax) return name;
+  let bytes = 0;
+  let cut = '';
+  for (const character of name) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > identifierBytesMax) break;
+    cut += character;
+  }
+  return cut;
 }
 
 function implicitSchemas(listed: readonly string[], temp: string | null): readonly string[] {

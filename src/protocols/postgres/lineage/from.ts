@@ -22,6 +22,7 @@ import { queryColumns } from './select.ts';
 import {
   type Columns,
   type NamedValue,
+  type Value,
   Dependencies,
   computedFrom,
   concatColumns,
@@ -105,7 +106,7 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
   }
   analysis.folded?.addRelation(analysis, relation);
   recordCallsOf(analysis, relation);
-  const others = schema === null ? analysis.catalog.standIns(relation) : [];
+  const others = schema === null && analysis.path.loose === true ? analysis.catalog.standIns(relation) : [];
   if (others.length > 0) return aliased(body, mixedColumns(analysis, [relation, ...others]), name);
   const columns = relationColumns(relation);
   if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, relation }] };
@@ -116,17 +117,27 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
 /** Any column of any relation of this name. */
 function anyColumns(analysis: Analysis, name: string): Columns {
   const found = analysis.catalog.relationsNamed(null, name);
-  return found.length === 0 ? unknownColumns : mixedColumns(analysis, found);
-}
-
-/** Of a name that may mean any of these: each column may be any of theirs. */
-function mixedColumns(analysis: Analysis, relations: readonly Relation[]): Columns {
+  if (found.length === 0) return unknownColumns;
   const all = new Dependencies();
-  for (const relation of relations) {
+  for (const relation of found) {
     spend(analysis, relation.columns.length);
     all.addColumns(relationColumns(relation));
   }
   return { list: [], openAt: 0, rest: all.value() };
+}
+
+/** Of a name that may mean any of these: each column may be any of theirs with its name. */
+function mixedColumns(analysis: Analysis, relations: readonly Relation[]): Columns {
+  const byName = new Map<string, Value>();
+  for (const relation of relations) {
+    spend(analysis, relation.columns.length);
+    for (const { name, value } of relationColumns(relation).list) {
+      const known = byName.get(name);
+      // Whichever it is, it is one column's.
+      byName.set(name, known === undefined ? value : { ...either(known, value), alone: known.alone && value.alone });
+    }
+  }
+  return { ...knownColumns([...byName].map(([name, value]) => ({ name, value }))), mixed: true };
 }
 
 function join(analysis: Analysis, outer: Scope, lateral: Scope, body: AstRecord): FromElement {
@@ -178,7 +189,7 @@ function mergedColumns(body: AstRecord, left: Columns, right: Columns): { column
 function without(columns: Columns, dropped: readonly string[]): Columns {
   const kept = (column: NamedValue): boolean => !dropped.includes(column.name);
   const before = columns.openAt === -1 ? -1 : columns.list.slice(0, columns.openAt).filter(kept).length;
-  return { list: columns.list.filter(kept), openAt: before, rest: columns.rest };
+  return { ...columns, list: columns.list.filter(kept), openAt: before };
 }
 
 /** Functions in FROM; several in ROWS FROM stand side by side, and WITH ORDINALITY adds a counter. */

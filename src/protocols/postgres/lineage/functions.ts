@@ -2,7 +2,7 @@
 import { type AstRecord, list, names, record, stringConstant, text, unwrap } from '../parse/ast.ts';
 import { sqlBody } from '../catalog/functionBody.ts';
 import type { Catalog, PgFunction, SearchPath } from '../catalog/catalog.ts';
-import { anyPath, definitionPath, searchPathOf } from '../catalog/catalog.ts';
+import { anyPath, definitionPath, namesRole, searchPathOf } from '../catalog/catalog.ts';
 import {
   type BuiltinNature,
   builtinNature,
@@ -340,11 +340,18 @@ function lastStatement(analysis: Analysis, scope: Scope, statement: unknown): Co
     : recordStatement(analysis, scope, statement);
 }
 
-/** Names in a body mean what they mean to the caller, who is not known where a definition calls it. */
+/**
+ * Names in a body mean what they mean to the caller, who is not known where a definition calls it: at the moment of the call, or
+ * of an earlier one.
+ */
 function bodyPath(path: SearchPath, f: PgFunction): SearchPath {
-  if (f.searchPath === null) return path === definitionPath ? anyPath : path;
+  if (f.searchPath === null) return path === definitionPath ? anyPath : looseOf(path);
   // `"$user"` can mean the function's owner, who is not known either.
-  return f.searchPath.includes('$user') ? anyPath : searchPathOf(f.searchPath, '', path.temp);
+  return namesRole(f.searchPath) ? anyPath : looseOf(searchPathOf(f.searchPath, '', path.temp));
+}
+
+function looseOf(path: SearchPath): SearchPath {
+  return path.loose === true || path === anyPath ? path : { ...path, loose: true };
 }
 
 function bindArguments(f: PgFunction, args: readonly Argument[]): readonly Value[] {

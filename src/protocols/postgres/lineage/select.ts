@@ -125,6 +125,11 @@ export function targetColumns(analysis: Analysis, scope: Scope, targets: readonl
 
 /** What `*`, `t.*` or `(row).*` expands to; null for any other expression. */
 function starColumns(analysis: Analysis, scope: Scope, node: unknown): Columns | null {
+  const columns = expanded(analysis, scope, node);
+  return columns?.mixed === true ? unknownColumns : columns;
+}
+
+function expanded(analysis: Analysis, scope: Scope, node: unknown): Columns | null {
   const tag = tagOf(node);
   const body = record(record(node)[tag]);
   if (tag === 'ColumnRef') {

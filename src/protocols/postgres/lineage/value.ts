@@ -38,6 +38,8 @@ export interface Columns {
   readonly openAt: number;
   /** What a further column may depend on. */
   readonly rest: Value;
+  /** They are of several relations that one name may mean: known by their names, but not by their places. */
+  readonly mixed?: true;
 }
 
 const noSources: ReadonlySet<ColumnKey> = new Set();
@@ -202,6 +204,11 @@ export function findColumn(columns: Columns, name: string): Value | undefined {
 
 /** Two relations side by side. Where both have unknown parts, everything between them is one unknown part. */
 export function concatColumns(a: Columns, b: Columns): Columns {
+  const columns = sideBySide(a, b);
+  return a.mixed === true || b.mixed === true ? { ...columns, mixed: true } : columns;
+}
+
+function sideBySide(a: Columns, b: Columns): Columns {
   if (a.list.length === 0 && a.openAt === -1) return b;
   if (b.list.length === 0 && b.openAt === -1) return a;
   const list = [...a.list, ...b.list];
@@ -233,6 +240,8 @@ export function unionColumns(a: Columns, b: Columns): Columns {
 /** Replaces names from the left: `AS t(a, b)`. */
 export function renameColumns(columns: Columns, names: readonly string[]): Columns {
   if (names.length === 0) return columns;
+  if (columns.mixed === true)
+    return { list: names.map((name) => ({ name, value: opaque })), openAt: names.length, rest: opaque };
   const known = columns.openAt === -1 ? columns.list.length : columns.openAt;
   const list = columns.list.map((column, at) =>
     at < names.length && at < known ? { name: names[at], value: column.value } : column,

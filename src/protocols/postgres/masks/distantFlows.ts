@@ -99,7 +99,11 @@ export class DistantFlows {
 export function sameView(a: FlowView, b: FlowView): boolean {
   if (a.catalog.version !== b.catalog.version || a.rules !== b.rules) return false;
   if (a.doubt !== b.doubt || a.builtinsFirst !== b.builtinsFirst) return false;
-  return a.path.temp === b.path.temp && a.path.schemas.join('\0') === b.path.schemas.join('\0');
+  return (
+    a.path.temp === b.path.temp &&
+    a.path.loose === b.path.loose &&
+    a.path.schemas.join('\0') === b.path.schemas.join('\0')
+  );
 }
 
 /** The rows as JSON. A large catalog takes many turns, so that nobody waits for it. */

@@ -123,6 +123,7 @@ export class MaskContext {
   doubtSchema(): void {
     this.#catalog.doubt();
     this.meanings.doubtTemp();
+    this.meanings.onMoved();
     this.#version++;
   }
 
@@ -143,7 +144,10 @@ export class MaskContext {
   /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
   onParameter(name: string, value: string): Fault | null {
     if (name === 'search_path') this.meanings.onReported(value);
-    if (this.encoding.onReported(name, value)) this.#version++;
+    if (this.encoding.onReported(name, value)) {
+      this.#version++;
+      if (this.encoding.converts) this.meanings.onMoved();
+    }
     return this.active ? this.encoding.refuses(name, value) : null;
   }
 

@@ -1,5 +1,5 @@
 /** What unqualified names mean in one session as far as the gate knows: the role, the search path, the temporary schema. */
-import { searchPathOf } from '../catalog/catalog.ts';
+import { namesRole, searchPathOf } from '../catalog/catalog.ts';
 import type { SearchPath } from '../catalog/catalog.ts';
 
 export class SessionNames {
@@ -9,10 +9,14 @@ export class SessionNames {
   #role: string | null;
   /** The setting behind `path`; null: not known. */
   #setting: string | null = null;
+  /** The one with which the session began. */
+  #first: string | null = null;
   /** The setting that the target reported last, if it reports at all. */
   #reported: string | null = null;
   /** See {@link SearchPath.temp}. A connection that was just opened has none. */
   #temp: string | null = '';
+  /** Something has happened on which it hangs what names mean, so that plans, cursors and calls may know them otherwise. */
+  #moved = false;
   /** null: not known. */
   path: SearchPath | null = null;
   /** Raised whenever `path` is another one or not known. */
@@ -30,7 +34,7 @@ export class SessionNames {
 
   /** The target must be asked for the role in force: the path hangs on it. */
   get roleUnknown(): boolean {
-    return this.#role === null && this.#setting?.includes('$user') === true;
+    return this.#role === null && this.#setting !== null && namesRole(this.#setting);
   }
 
   /** The target must be asked which temporary schema is the session's. */
@@ -46,6 +50,7 @@ export class SessionNames {
 
   /** SET ROLE. `none`: that of the login; null: not known, so that a path with `"$user"` is not known either. */
   onRole(role: string | null): void {
+    this.#moved = true;
     this.#role = role === 'none' ? this.#login : role;
     this.#setting = null;
     this.#derive();
@@ -58,6 +63,8 @@ export class SessionNames {
   }
 
   onSearchPath(setting: string): void {
+    if (this.#first !== null && this.#first !== setting) this.#moved = true;
+    this.#first ??= setting;
     this.#setting = setting;
     this.#derive();
   }
@@ -91,8 +98,17 @@ export class SessionNames {
 
   /** The path as it is after `SET search_path` to `setting`, with all else as it is; null: not known. */
   pathWith(setting: string): SearchPath | null {
-    const known = this.#role !== null || !setting.includes('$user');
-    return known ? searchPathOf(setting, this.#role ?? '', this.#temp) : null;
+    const known = this.#role !== null || !namesRole(setting);
+    if (!known) return null;
+    const path = searchPathOf(setting, this.#role ?? '', this.#temp);
+    return this.#moved ? { ...path, loose: true } : path;
+  }
+
+  /** What names mean has changed since the session began, or may have. */
+  onMoved(): void {
+    if (this.#moved) return;
+    this.#moved = true;
+    this.#derive();
   }
 
   #derive(): void {

@@ -11,6 +11,7 @@ import type { Conversation } from './conversation.ts';
 import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { portalRunAt } from './portalRun.ts';
+import { isAscii, renamed } from './misreading.ts';
 import { isIndirect, Portal, PreparedStatement, unnamed } from './prepared.ts';
 import { failingParse, failingQuery, failingUnnamedParse, isFault, refusalFor, unknownName } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
@@ -31,7 +32,7 @@ import {
   resultFormats,
 } from '../wire/frontend.ts';
 import { describe, flush } from '../wire/toTarget.ts';
-import { decodeByteString } from '../wire/text.ts';
+import { type ByteString, decodeByteString } from '../wire/text.ts';
 
 const flushMessage = flush();
 
@@ -177,7 +178,7 @@ export class ClientMessages {
 
   #onParse(bytes: Uint8Array, start: number, body: number, end: number): void {
     const message = this.#parse;
-    const bad = readParse(bytes, body, end, message);
+    const bad = readParse(bytes, body, end, message) ?? this.#misnamed(message.name);
     if (bad !== null) return this.#conversation.fail(bad);
     const failing = message.name === '' ? failingUnnamedParse : failingParse;
     const analysis = this.#texts.analyze(bytes, message.queryStart, message.queryEnd);
@@ -195,6 +196,7 @@ export class ClientMessages {
     // Of several statements the target refuses all; the first stands for them until it does.
     const statement = statements.length === 0 ? null : statements[0];
     const prepared = new PreparedStatement(message.name, statement, decision, conversation.policy().version);
+    prepared.madeUnder = conversation.masks.names;
     const entry = new Expected('parse', false);
     entry.statement = prepared;
     entry.undo = conversation.statements.set(message.name, prepared);
@@ -205,7 +207,7 @@ export class ClientMessages {
   #onBind(bytes: Uint8Array, frame: Frame, fill: number, slot: SharedLease | null): void {
     const conversation = this.#conversation;
     const message = this.#bind;
-    const bad = readBind(bytes, frame.body, frame.end, message);
+    const bad = readBind(bytes, frame.body, frame.end, message) ?? this.#misnamed(message.statement, message.portal);
     if (bad !== null) return conversation.fail(bad);
     const prepared = conversation.statements.get(message.statement);
     if (prepared === undefined) {
@@ -248,7 +250,7 @@ export class ClientMessages {
   #onExecute(bytes: Uint8Array, start: number, body: number, end: number): void {
     const conversation = this.#conversation;
     const message = this.#execute;
-    const bad = readExecute(bytes, body, end, message);
+    const bad = readExecute(bytes, body, end, message) ?? this.#misnamed(message.portal);
     if (bad !== null) return conversation.fail(bad);
     const portal = conversation.portals.get(message.portal);
     if (portal === undefined) {
@@ -276,7 +278,7 @@ export class ClientMessages {
   #onNamed(type: number, bytes: Uint8Array, start: number, body: number, end: number): void {
     const conversation = this.#conversation;
     const message = this.#named;
-    const bad = readNamed(bytes, body, end, message);
+    const bad = readNamed(bytes, body, end, message) ?? this.#misnamed(message.name);
     if (bad !== null) return conversation.fail(bad);
     const { statements, portals } = conversation;
     const isStatement = message.kind === 'statement';
@@ -320,6 +322,13 @@ export class ClientMessages {
     entry.portal = portal;
     this.#conversation.expect(entry);
     this.#conversation.toTarget.own(describe('portal', portal.name));
+  }
+
+  /** In another encoding than the target's a name may grow on its way, and be cut to that of another. */
+  #misnamed(name: ByteString, other: ByteString = unnamed): Fault | null {
+    if ((name === unnamed || isAscii(name)) && (other === unnamed || isAscii(other))) return null;
+    const { active, encoding } = this.#conversation.masks;
+    return active && encoding.converts ? renamed : null;
   }
 
   #hold(): void {

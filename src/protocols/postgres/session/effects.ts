@@ -130,5 +130,7 @@ export function pathSetBy(statement: AnalyzedStatement): string | null {
 /** A statement that a name means, with a decision that must be taken again when it is used. */
 function decided(conversation: Conversation, name: string, inner: AnalyzedStatement): PreparedStatement {
   const policy = conversation.policy();
-  return new PreparedStatement(nameKeyOfText(name), inner, policy.decide([inner]), policy.version);
+  const prepared = new PreparedStatement(nameKeyOfText(name), inner, policy.decide([inner]), policy.version);
+  prepared.madeUnder = conversation.masks.names;
+  return prepared;
 }

@@ -15,7 +15,9 @@ import { query } from '../wire/toTarget.ts';
 const showSearchPath = query('SHOW search_path');
 const showRole = query('SHOW role; SHOW session_authorization');
 /** Asked only after a statement that has taken a snapshot already. */
-const selectTemporarySchema = query('SELECT pg_catalog.pg_my_temp_schema()::pg_catalog.regnamespace');
+const selectTemporarySchema = query(
+  "SELECT COALESCE((SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = pg_catalog.pg_my_temp_schema()), '-')",
+);
 
 /** A name that clients have no reason to use; a savepoint of theirs with it would only be hidden for the time of the reading. */
 const savepoint = 'blastgate_catalog';
@@ -40,7 +42,13 @@ export class OwnQueries {
     const { user } = catalogQueries(versionNumber(serverVersion));
     this.#sets = user.map(({ set }) => set);
     this.#readCatalog = query(
-      [`SAVEPOINT ${savepoint}`, catalogPrelude, ...user.map(({ sql }) => sql), endReading].join('; '),
+      [
+        `SAVEPOINT ${savepoint}`,
+        catalogPrelude,
+        'SHOW transaction_isolation',
+        ...user.map(({ sql }) => sql),
+        endReading,
+      ].join('; '),
     );
   }
 
@@ -96,8 +104,10 @@ export class OwnQueries {
     if (!this.#failed) this.ask();
   }
 
-  #rows(results: readonly CatalogRow[][]): CatalogRows | null {
+  #rows([isolation, ...results]: readonly CatalogRow[][]): CatalogRows | null {
     if (results.length !== this.#sets.length) return null;
+    // Names are looked up in the catalog as it is now, even where queries see that of the transaction's first snapshot.
+    if (isolation.at(0)?.at(0) !== 'read committed') return null;
     return Object.fromEntries(this.#sets.map((set, at) => [set, results[at]]));
   }
 

@@ -38,6 +38,8 @@ export class PreparedStatement {
   /** Columns as Describe of the statement gives them (all in text format); null: not described yet; empty: no rows. */
   shape: Shape | null = null;
   /** What names meant when `shape` was told: `MaskContext.names`. */
+  /** What names meant when the target prepared it: it may go on with that. */
+  madeUnder = '';
   shapeNames = '';
   /** A description has been asked for and will come before any row. */
   describing = false;

@@ -15,6 +15,7 @@ import type { Foresight } from '../masks/foresight.ts';
 import { looksMasked, mayBeMask } from '../masks/maskedUse.ts';
 import type { GivenToMasked } from '../masks/maskedUse.ts';
 import { MessageEncoding, openedBefore } from './messageEncoding.ts';
+import { misreads } from './misreading.ts';
 import { changesEncoding, hiddenMoves, isUnknownCursor, movesOf } from './moves.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
@@ -103,6 +104,7 @@ export class Verdicts {
 
   /** The verdict on one run of a prepared statement. */
   judgeRun(prepared: PreparedStatement): Decision | Fault | 'wait' {
+    this.#settle(prepared);
     const running = this.running(prepared.statements);
     // A table that was the session's own when it was prepared need not be any more.
     const isShort = running.length === 1 && prepared.mayBeTemporary;
@@ -159,6 +161,8 @@ export class Verdicts {
     // What long texts make, or read of it, cannot be foreseen: their trees are elsewhere.
     const isDistant = running.some(({ distant }) => distant !== null);
     for (const statement of running) {
+      const misread = misreads(statement, this.#encoding.converts);
+      if (misread !== null) return misread;
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
       if (isUnknownCursor(this.#conversation, statement, running) && this.#askForAnswers()) return 'wait';
@@ -252,7 +256,15 @@ export class Verdicts {
     for (const { session } of before) {
       if (session.kind === 'prepare' && nameKeyOfText(session.name) === key) return session.inner;
     }
-    return this.#conversation.statements.get(key)?.statement ?? null;
+    const prepared = this.#conversation.statements.get(key);
+    if (prepared !== undefined) this.#settle(prepared);
+    return prepared?.statement ?? null;
+  }
+
+  /** A plan that the target keeps is made anew when a table is changed, but not when another one comes to stand in front of it. */
+  #settle({ madeUnder }: PreparedStatement): void {
+    const { masks } = this.#conversation;
+    if (masks.active && madeUnder !== masks.names) masks.meanings.onMoved();
   }
 
   /** Whether a path or a change of the schema that was set before may be gone once the statement has run. */
