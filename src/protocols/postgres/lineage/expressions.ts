@@ -1,8 +1,16 @@
 /** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
-import { type AstRecord, isRecord, list, names, record, tagOf, text } from '../parse/ast.ts';
+import { type AstRecord, isRecord, list, names, record, tagOf } from '../parse/ast.ts';
 import { builtinNature } from './builtins.ts';
-import { hazardsOf, partsOf, recordBranches, recordCast, recordChoice, recordParsing } from './flow/hazards.ts';
-import { arrayOf, recordOperatorHazard } from './flow/operators.ts';
+import {
+  hasDefault,
+  hazardsOf,
+  partsOf,
+  recordBranches,
+  recordCast,
+  recordChoice,
+  recordParsing,
+} from './flow/hazards.ts';
+import { arrayOf, narrows, recordOperatorHazard } from './flow/operators.ts';
 import { isStepwise, recordSteps } from './flow/steps.ts';
 import { resolveCall } from './functions.ts';
 import { applyOperator } from './hidden.ts';
@@ -22,6 +30,7 @@ import { queryColumns } from './select.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './value.ts';
 import { steadyIf, withGaps } from './value.ts';
 import { isPlain } from './plain.ts';
+import { indirection, operand, rowExpression } from './records.ts';
 import { collated, isUnchangedCast, recordReturning } from './types.ts';
 
 /**
@@ -116,7 +125,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     case 'TypeCast':
       return cast(analysis, scope, body);
     case 'CollateClause':
-      return collated(evaluate(analysis, scope, body.arg), names(body.collname));
+      return collated(analysis, evaluate(analysis, scope, body.arg), names(body.collname));
     case 'A_Indirection':
       return indirection(analysis, scope, body);
     case 'SubLink':
@@ -134,7 +143,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     case 'A_ArrayExpr':
       return arrayOf(analysis, scope, list(body.elements));
     case 'RowExpr':
-      return dependencies(analysis, scope, body.args);
+      return rowExpression(analysis, scope, body.args);
     case 'NullTest':
       return nullTest(analysis, scope, body.arg);
     case 'JsonArrayQueryConstructor': {
@@ -148,7 +157,11 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   const before = hazardsOf(analysis);
   const value = /^(?:Json|Xml)/.test(tag) ? partsOf(analysis, scope, body) : dependencies(analysis, scope, body);
   // What stands behind ON EMPTY and ON ERROR is worked out only then.
-  if (tag === 'JsonFuncExpr') recordBranches(analysis, before, value);
+  if (tag === 'JsonFuncExpr') {
+    recordBranches(analysis, before, value);
+    if (hasDefault(body)) recordChoice(analysis, value);
+  }
+  if (tag === 'MinMaxExpr' && narrows(analysis, list(body.args), value)) recordChoice(analysis, value);
   recordParsing(analysis, scope, tag, body, value);
   if (checkingTags.has(tag)) recordReturning(analysis, body, value);
   return value;
@@ -291,19 +304,6 @@ function operatorsOf(operator: string): readonly string[] {
   return operator.includes('BETWEEN') ? ['>=', '<=', '<', '>'] : [operator];
 }
 
-/** The right side of IN and BETWEEN is a list. */
-function operand(analysis: Analysis, scope: Scope, node: unknown): Value {
-  const isList = tagOf(node) === '';
-  // Counted like the node itself, since the stack grows by both.
-  const value = !enter(analysis)
-    ? opaque
-    : isList
-      ? dependencies(analysis, scope, node)
-      : evaluate(analysis, scope, node);
-  leave(analysis);
-  return value;
-}
-
 function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   const inner = evaluate(analysis, scope, body.arg);
   recordCast(analysis, inner, record(body.typeName), body.arg);
@@ -314,26 +314,8 @@ function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   return verdict === 'opaque' ? opaque : steadyIf(computedFrom(inner), [inner]);
 }
 
-function indirection(analysis: Analysis, scope: Scope, body: AstRecord): Value {
-  let value = evaluate(analysis, scope, body.arg);
-  const steps = list(body.indirection);
-  for (const [at, step] of steps.entries()) {
-    const tag = tagOf(step);
-    if (tag === 'String') {
-      const before = at === 0 ? body.arg : { A_Indirection: { arg: body.arg, indirection: steps.slice(0, at) } };
-      value = fieldOrCall(analysis, scope, value, before, text(record(record(step).String).sval));
-    } else if (tag === 'A_Indices') {
-      const all = new Dependencies();
-      all.add(value);
-      addDependencies(analysis, scope, record(step).A_Indices, all);
-      value = withGaps(all.value());
-    } else if (tag !== 'A_Star') return opaque;
-  }
-  return value;
-}
-
 /** `(row).name`: a field, or else a function of that name of the row (manual, 8.16.5). `row`: the node that `value` is of. */
-function fieldOrCall(analysis: Analysis, scope: Scope, value: Value, row: unknown, name: string): Value {
+export function fieldOrCall(analysis: Analysis, scope: Scope, value: Value, row: unknown, name: string): Value {
   const isField = value.row?.list.some((column) => column.name === name) === true;
   if (isField || !mayBeCall(analysis, name)) return fieldOf(value, name);
   // Of a row with aliases for its columns the type keeps the names that it had, so that it may be a field nevertheless.

@@ -87,9 +87,10 @@ export function isUnchangedCast(
 const builtinCollations: ReadonlySet<string> = new Set(['C', 'POSIX', 'default', 'ucs_basic', 'pg_c_utf8', 'unicode']);
 
 /** The value under a collation. By one of a user's, what is equal is what they like. */
-export function collated(value: Value, collation: readonly string[]): Value {
+export function collated({ path }: Analysis, value: Value, collation: readonly string[]): Value {
   const name = collation.at(-1) ?? '';
-  const isBuiltin = builtinCollations.has(name) || name.endsWith('-x-icu');
-  const isOwn = collation.length > 1 ? collation[0] !== 'pg_catalog' : !isBuiltin;
+  // Users may give theirs any name, and stand it in front where the path does not begin with those of the server.
+  const isFirst = path.schemas.find((schema) => schema !== path.temp) === 'pg_catalog';
+  const isOwn = collation.length > 1 ? collation[0] !== 'pg_catalog' : !(isFirst && builtinCollations.has(name));
   return isOwn ? computedFrom(value) : value;
 }

@@ -133,7 +133,10 @@ function recordExplain(analysis: Analysis, scope: Scope, body: AstRecord): Colum
     flow.write({ kind: 'outside', what: 'the plan that EXPLAIN shows' }, foldedIn(analysis, body.query), null);
   if (flow !== null && !executes) flow.writing = false;
   if (flow !== null) flow.measuring = executes;
-  recordStatement(analysis, scope, body.query);
+  const shown = recordStatement(analysis, scope, body.query);
+  // How much room results have taken, and what they are sorted in.
+  if (flow !== null && executes)
+    for (const { value } of shown.list) if (value.kind === 'expression') flow.probe('expression', value);
   if (flow !== null) flow.writing = before;
   if (flow !== null) flow.measuring = false;
   return knownColumns([{ name: 'QUERY PLAN', value: constant }]);

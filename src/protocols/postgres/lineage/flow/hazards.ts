@@ -62,9 +62,19 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   if (crafted) flow.probe('expression', call.told);
   // EXPLAIN ANALYZE tells how much room results, sorts and tables in between have taken.
   if (flow.measuring && isBuiltin && !isSteadyCall(name, nodes)) flow.probe('expression', call.told);
+  // Comparing records fails where two fields are of different types, and only once these are reached.
+  if (values.some(({ row }) => row !== null) && comparesRows(name, call)) flow.probe('expression', call.told);
   const foreign = candidates.some((f) => f.language !== 'sql' && f.extension === null);
   const runs = fails && !isForeseen(name, nodes);
   if (call.leavesTrace || tracing.has(name) || foreign || crafted || runs) flow.hazards++;
+}
+
+/** Aggregates and functions that compare what they are given. */
+const comparing =
+  /^(?:min|max|mode|rank|dense_rank|percent_rank|cume_dist|array_position|array_positions|array_remove|array_replace)$/;
+
+function comparesRows(name: string, { values }: HazardCall): boolean {
+  return comparing.test(name) && values.some(isDependent);
 }
 
 /** Whether a built-in function can fail, wait or need much room by what stands in columns; `open`: which arguments hang on these. */
@@ -177,10 +187,28 @@ export function recordParsing(analysis: Analysis, scope: Scope, tag: string, bod
     (tag.startsWith('Json') && hasFormat(body)) ||
     (tag === 'XmlExpr' && (body.op === 'IS_XMLPARSE' || body.op === 'IS_XMLPI')) ||
     ((tag === 'JsonObjectConstructor' || tag === 'JsonObjectAgg') && body.unique === true) ||
-    (tag === 'JsonFuncExpr' && [body.on_error, body.on_empty].some(raises));
+    (tag === 'JsonFuncExpr' && [body.on_error, body.on_empty].some(raises)) ||
+    (tag === 'JsonFuncExpr' && !isPlainPath(body.pathspec)) ||
+    (tag === 'XmlSerialize' && body.xmloption === 'XMLOPTION_DOCUMENT');
   if (!parses) return;
   analysis.flow.hazards++;
   analysis.flow.probe('expression', value);
+}
+
+/** Members and elements alone: conditions, variables and methods fail on some values, whatever stands behind ON ERROR. */
+const plainPath = /^\s*(?:(?:lax|strict)\s+)?\$(?:\s*\.\s*(?:\w+|"[^"\\]*"|\*)|\s*\[\s*(?:\*|\d+)\s*\])*\s*$/;
+
+function isPlainPath(node: unknown): boolean {
+  const path = literalText(node);
+  return typeof path === 'string' && plainPath.test(path);
+}
+
+/** What stands in place of a value that is missing, or wrong, is worked out only then. A literal is masked like any other. */
+export function hasDefault(body: AstRecord): boolean {
+  return [body.on_error, body.on_empty].some((behavior) => {
+    const said = unwrap(behavior, 'JsonBehavior') ?? record(behavior);
+    return said.expr !== undefined && literalOf(said.expr) === null;
+  });
 }
 
 function raises(behavior: unknown): boolean {

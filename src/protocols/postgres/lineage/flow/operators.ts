@@ -30,7 +30,12 @@ const comparing: ReadonlySet<string> = new Set(
 );
 
 /** Further operators that take every value of the types that they are made for. */
-const taking: ReadonlySet<string> = new Set('-> ->> #> #>> @> <@ ? ?| ?& && @@ @@@ @? &< &> >> -|- <<= >>='.split(' '));
+const taking: ReadonlySet<string> = new Set('-> ->> #> #>> ? ?| ?& -|- <<= >>='.split(' '));
+
+/** The same, but for lines, paths and other shapes, whose distances overflow. */
+const containing: ReadonlySet<string> = new Set('@> <@ && &< &> >>'.split(' '));
+/** point, lseg, path, box, polygon, line, circle. */
+const shapes: ReadonlySet<number> = new Set([600, 601, 602, 603, 604, 628, 718]);
 
 /** Operators whose right operand is a pattern of LIKE. */
 const likening: ReadonlySet<string> = new Set(['~~', '~~*', '!~~', '!~~*']);
@@ -72,7 +77,8 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
     flow.probe('expression', value);
   };
   if (comparing.has(operator) || operator.includes('BETWEEN')) {
-    if (isNumberOfObject(operands)) fails(both);
+    const hasRows = isDependent(both) && operands.some(({ row }) => row !== null);
+    if (hasRows || isNumberOfObject(operands) || narrows(analysis, [body.lexpr, body.rexpr], both)) fails(both);
     return;
   }
   // NULL can be divided by zero.
@@ -97,8 +103,24 @@ function isNumberOfObject(operands: readonly Value[]): boolean {
   );
 }
 
+/** oid and the types of names, and float4: what is larger fails where it is made one of them. */
+const narrow: ReadonlySet<number> = new Set([oidOid, 700]);
+
+/** Whether one of these is cast to such a type, so that the others are, too. */
+export function narrows(analysis: Analysis, nodes: readonly unknown[], all: Value): boolean {
+  if (!isDependent(all)) return false;
+  return nodes.some((node) => {
+    if (tagOf(node) === 'List') return narrows(analysis, list(record(record(node).List).items), all);
+    const cast = unwrap(node, 'TypeCast');
+    if (cast === null) return Array.isArray(node) && narrows(analysis, node, all);
+    const type = typeByName(analysis, record(cast.typeName));
+    return type !== undefined && (narrow.has(type.oid) || type.name.startsWith('reg'));
+  });
+}
+
 function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, both }: Operation): boolean {
   if (taking.has(operator)) return true;
+  if (containing.has(operator)) return operands.every((one) => !isDependent(one) || isNoShape(one));
   if (divides(operator)) return isSafeQuotient(analysis, scope, operator, body);
   if (growing.has(operator)) return isSmallStep(analysis, scope, operator, body);
   const isCraftedHere = (one: Value): boolean => isCrafted(analysis, one);
@@ -112,14 +134,21 @@ function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, bo
   return !failing.has(operator) && analysis.catalog.operatorFunctions(operator).length > 0;
 }
 
+/** Surely a range, an array of other things than records, JSON or an address. */
+function isNoShape({ kind, typeOid }: Value): boolean {
+  return kind === 'column' && typeOid !== 0 && !shapes.has(typeOid);
+}
+
 /** An even number of backslashes at its end, or of each in an array: LIKE fails where it comes to a single one. */
 function isWholePattern(node: unknown): boolean {
   const array = unwrap(node, 'A_ArrayExpr');
   if (array !== null) return list(array.elements).every((one) => literalOf(one) !== null && isWholePattern(one));
   const pattern = literalText(node);
-  // A list of patterns in one literal is not taken apart.
   if (typeof pattern !== 'string') return pattern !== null;
-  return /(?:^|[^\\])(?:\\\\)*$/.test(pattern) && !(pattern.startsWith('{') && pattern.includes('\\'));
+  if (!pattern.includes('\\')) return true;
+  // A list of patterns in one literal is not taken apart, and a cast may cut or decode it.
+  if (tagOf(node) === 'TypeCast' || /^\s*[[{]|^\\x/.test(pattern)) return false;
+  return /(?:^|[^\\])(?:\\\\)*$/.test(pattern);
 }
 
 function divides(operator: string): boolean {
@@ -172,6 +201,8 @@ function magnitudeOf(literal: AstRecord): number | null {
 }
 
 const factorMax = 1000;
+/** With less the product of a small number may be too small for its type. */
+const factorMin = 1e-6;
 const summandMax = 1_000_000;
 const exponentMax = 4;
 
@@ -189,8 +220,9 @@ function isSmallPower(analysis: Analysis, scope: Scope, body: AstRecord): boolea
  * point that the client chooses. Time from the clock is no such point either.
  */
 function isSmallStep(analysis: Analysis, scope: Scope, operator: string, body: AstRecord): boolean {
-  // A sign before a value.
-  if (body.lexpr === undefined) return true;
+  // A sign before a value: what is computed may be made the one number that has no opposite.
+  if (body.lexpr === undefined)
+    return literalOf(body.rexpr) !== null || isUngrown(analysis, scope, body.rexpr) || isBounded(analysis, body.rexpr);
   const left = literalOf(body.lexpr);
   const right = literalOf(body.rexpr);
   const clocks = [body.lexpr, body.rexpr].map((node) => isClock(analysis, node));
@@ -202,13 +234,15 @@ function isSmallStep(analysis: Analysis, scope: Scope, operator: string, body: A
   const literal = left ?? right;
   const isSum = operator === '+' || operator === '-';
   if (literal === null || !(isUngrown(analysis, scope, other) || (isSum && isBounded(analysis, other)))) return false;
-  const isJson = tagOf(other) === 'ColumnRef' && evaluate(analysis, scope, other).typeOid === jsonbOid;
-  if (operator === '-' && isJson) return literal.sval !== undefined;
+  // Of a scalar nothing can be taken away.
+  if (operator === '-' && tagOf(other) === 'ColumnRef' && evaluate(analysis, scope, other).typeOid === jsonbOid)
+    return false;
   const size = magnitudeOf(literal);
   if (size === null || operator === '<<') return false;
   // Under a cast it may be of a type with less room than the column's.
   if (tagOf(left === null ? body.rexpr : body.lexpr) === 'TypeCast') return false;
-  if (operator === '*') return size <= factorMax && isRoomy(analysis, scope, other, literal);
+  if (operator === '*')
+    return size <= factorMax && (size === 0 || size >= factorMin) && isRoomy(analysis, scope, other, literal);
   return size <= summandMax;
 }
 

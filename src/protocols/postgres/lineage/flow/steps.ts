@@ -12,6 +12,8 @@ export function isStepwise({ kind, lexpr, rexpr }: AstRecord): boolean {
   return isList || tagOf(lexpr) === 'RowExpr' || tagOf(rexpr) === 'RowExpr';
 }
 
+const oidOid = 26;
+
 /** What decides how far it goes is told by what fails on the way, or takes time. */
 export function recordSteps(analysis: Analysis, scope: Scope, before: number, steps: unknown, told: Value): void {
   recordBranches(analysis, before, told);
@@ -31,6 +33,10 @@ function areGiven(analysis: Analysis, scope: Scope, node: unknown): boolean {
 function isGiven(analysis: Analysis, scope: Scope, node: unknown): boolean {
   const tag = tagOf(node);
   // The server may put what a sub-select computes in the place of its name.
-  if (tag === 'ColumnRef') return isPlain(analysis, evaluate(analysis, scope, node));
+  if (tag === 'ColumnRef') {
+    const value = evaluate(analysis, scope, node);
+    // Of a column whose type is not known the comparison may fail.
+    return value.row === null && value.typeOid !== 0 && value.typeOid !== oidOid && isPlain(analysis, value);
+  }
   return tag === 'ParamRef' || tag === 'SQLValueFunction' || literalOf(node) !== null;
 }
