@@ -124,7 +124,8 @@ function meant(
   }
   if (found.schema !== null && !analysis.path.schemas.includes(found.schema)) return null;
   // Bodies of functions may have a path of their own, on which the name can mean something else.
-  return analysis.path === ahead.path ? found : unclear;
+  const { path } = analysis;
+  return path.schemas === ahead.path.schemas && path.temp === ahead.path.temp ? found : unclear;
 }
 
 class Creation {

@@ -429,7 +429,7 @@ select total * customer_id from orders
 select (x.t * 1000) from (select total * 1000 as t from orders) x
     => expression~o.total
 select profile - 'ssn' from customers
-    =>
+    => expression~c.profile
 select current_date - id, now() - interval '1 day' from customers
     =>
 select 2147483647 + 1
