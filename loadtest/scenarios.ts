@@ -52,10 +52,7 @@ export interface Bench {
 }
 
 const pointClients = 16;
-/**
- * Of each run over each route, not counted: fresh backends fill their caches and page tables then. pgbouncer keeps those of
- * the round before, so with it there is nothing to fill, which is a difference of the first second and not of the proxies.
- */
+/** Of each run over each route, not counted: fresh backends fill their caches and page tables then. */
 const rampSeconds = 1;
 /** Requests a second of the latency scenario. */
 export const ratePerSecond = 2000;

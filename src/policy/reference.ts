@@ -204,6 +204,11 @@ rules:
 - What runs later may be another thing by then: a default, check, policy, generated column or index expression that calls a
   function of your own is \`unreadable\`. So is a function in SQL with a \`SET\` that could change what its body means (all but
   \`search_path\` and settings for planning, limits, logging and display), and \`ALTER FUNCTION .. SET\` of one.
+- In a session whose \`client_encoding\` is another than the target's, what is computed from the column probes it (clause \`encoding\`),
+  since a character may have no place in the client's encoding. Bare columns come masked as ever.
+- Where a session has changed its search path, its role or the schema, and in bodies of functions, an unqualified name stands for every
+  table of that name whose masked columns are others: the server may have looked it up before, or will later. Qualified names
+  mean what they say. \`standard_conforming_strings = off\` and encodings that cannot be masked are refused.
 - A computed value of the column given to another function (\`concat(upper(email), '!')\`), or to one of your own, probes it, since it
   could be made to fail, or to be NULL; functions of the server that take anything and give nothing longer (\`upper\`, \`left\`, \`trim\`,
   \`length\`, \`substring\`, ..) may be nested. So does a function of the server that fails on some values of a column (\`int4pl\`,

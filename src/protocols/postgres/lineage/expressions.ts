@@ -287,7 +287,10 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   all.add(left);
   all.add(right);
   const both = all.value();
-  if (isStepwise(body)) recordSteps(analysis, scope, before, body.rexpr, tagOf(body.lexpr) === 'RowExpr' ? both : left);
+  if (isStepwise(body)) {
+    const isRow = tagOf(body.lexpr) === 'RowExpr';
+    recordSteps(analysis, scope, before, isRow ? [body.lexpr, body.rexpr] : body.rexpr, isRow ? both : left);
+  }
   const operands = body.lexpr === undefined ? [right] : [left, right];
   recordOperatorHazard(analysis, scope, { operator, body, operands, both });
   for (const name of operatorsOf(operator)) all.add(applyOperator(analysis, name, operands));

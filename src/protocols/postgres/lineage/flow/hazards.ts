@@ -20,6 +20,7 @@ import type { PgFunction } from '../../catalog/catalog.ts';
 import type { PgType } from '../../catalog/types.ts';
 import { failsAnyway, failsOnColumn, failsOnComputed, isSum, labours, tracing } from './failing.ts';
 import { isDependent, isStoring } from './calls.ts';
+import { narrows } from './operators.ts';
 import { builtinNature, isSteadyCall } from '../builtins.ts';
 import { evaluate } from '../expressions.ts';
 import type { Analysis, Scope } from '../scope.ts';
@@ -63,7 +64,8 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   // EXPLAIN ANALYZE tells how much room results, sorts and tables in between have taken.
   if (flow.measuring && isBuiltin && !isSteadyCall(name, nodes)) flow.probe('expression', call.told);
   // Comparing records fails where two fields are of different types, and only once these are reached.
-  if (values.some(({ row }) => row !== null) && comparesRows(name, call)) flow.probe('expression', call.told);
+  const compares = values.some(({ row }) => row !== null) && comparesRows(name, call);
+  if (compares || narrows(analysis, nodes, call.all)) flow.probe('expression', call.told);
   const foreign = candidates.some((f) => f.language !== 'sql' && f.extension === null);
   const runs = fails && !isForeseen(name, nodes);
   if (call.leavesTrace || tracing.has(name) || foreign || crafted || runs) flow.hazards++;

@@ -59,6 +59,7 @@ const int4 = 23;
 const int8 = 20;
 const oidOid = 26;
 const jsonbOid = 3802;
+const intervalOid = 1186;
 const integers: ReadonlySet<number> = new Set([int2, int4, int8]);
 /** Types that a small factor does not leave: numeric, float8. */
 const roomy: ReadonlySet<number> = new Set([1700, 701]);
@@ -111,11 +112,15 @@ export function narrows(analysis: Analysis, nodes: readonly unknown[], all: Valu
   if (!isDependent(all)) return false;
   return nodes.some((node) => {
     if (tagOf(node) === 'List') return narrows(analysis, list(record(record(node).List).items), all);
-    const cast = unwrap(node, 'TypeCast');
-    if (cast === null) return Array.isArray(node) && narrows(analysis, node, all);
-    const type = typeByName(analysis, record(cast.typeName));
-    return type !== undefined && (narrow.has(type.oid) || type.name.startsWith('reg'));
+    return Array.isArray(node) ? narrows(analysis, node, all) : isNarrowing(analysis, node);
   });
+}
+
+/** Whether it is a cast to such a type. */
+export function isNarrowing(analysis: Analysis, node: unknown): boolean {
+  const cast = unwrap(node, 'TypeCast');
+  const type = cast === null ? undefined : typeByName(analysis, record(cast.typeName));
+  return type !== undefined && (narrow.has(type.oid) || type.name.startsWith('reg'));
 }
 
 function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, both }: Operation): boolean {
@@ -230,7 +235,9 @@ function isSmallStep(analysis: Analysis, scope: Scope, operator: string, body: A
   if (right !== null && clocks[0]) return true;
   const other = left === null ? body.lexpr : body.rexpr;
   const clock = clocks[0] ? body.rexpr : clocks[1] ? body.lexpr : null;
-  if (operator === '-' && clock !== null) return isUngrown(analysis, scope, clock);
+  // An interval may be longer than there is time.
+  if (operator === '-' && clock !== null)
+    return isUngrown(analysis, scope, clock) && evaluate(analysis, scope, clock).typeOid !== intervalOid;
   const literal = left ?? right;
   const isSum = operator === '+' || operator === '-';
   if (literal === null || !(isUngrown(analysis, scope, other) || (isSum && isBounded(analysis, other)))) return false;

@@ -1,6 +1,7 @@
 /** Expressions that are worked out from left to right, and no further than it takes: lists, ranges, rows. */
 import { type AstRecord, list, record, tagOf } from '../../parse/ast.ts';
 import { literalOf, recordBranches, recordChoice } from './hazards.ts';
+import { isNarrowing } from './operators.ts';
 import { evaluate } from '../expressions.ts';
 import { isPlain } from '../plain.ts';
 import type { Analysis, Scope } from '../scope.ts';
@@ -38,5 +39,6 @@ function isGiven(analysis: Analysis, scope: Scope, node: unknown): boolean {
     // Of a column whose type is not known the comparison may fail.
     return value.row === null && value.typeOid !== 0 && value.typeOid !== oidOid && isPlain(analysis, value);
   }
+  if (tag === 'TypeCast' && isNarrowing(analysis, node)) return false;
   return tag === 'ParamRef' || tag === 'SQLValueFunction' || literalOf(node) !== null;
 }
