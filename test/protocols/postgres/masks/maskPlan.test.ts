@@ -113,13 +113,15 @@ describe('column masks', () => {
       'substring(ssn, 1, 3)',
       'md5(ssn)',
       'ssn::varchar || 1',
-      'min(reverse(ssn))',
+      'reverse(ssn)',
     ])
       assert.equal(masks(steady), 'redact', steady);
     for (const telling of [
       "substring(ssn from '^1')",
       "case when ssn like '1%' then 'a' end",
       '(array[ssn])[4]',
+      'min(ssn)',
+      'trim(ssn)',
       "to_json(substring(ssn from '^1'))",
     ])
       assert.equal(masks(telling), 'null', telling);
