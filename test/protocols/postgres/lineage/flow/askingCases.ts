@@ -428,6 +428,22 @@ select total * customer_id from orders
     => expression~o.customer_id+o.total
 select (x.t * 1000) from (select total * 1000 as t from orders) x
     => expression~o.total
+select total * 0.0000001 from orders
+    => expression~o.total
+select -(total + 1) from orders
+    => expression~o.total
+select -total from orders
+    =>
+select (array[1, 2])[total] from orders
+    => expression~o.total
+select row(ssn, 1) from customers
+    => expression~c.ssn
+select ssn like 'a\\x'::varchar(2) from customers
+    => expression~c.ssn
+select json_value('1'::jsonb, '$ ? ($g starts with "1")' passing ssn as g) from customers
+    => expression~c.ssn
+select ssn collate "x-icu" < 'a' from customers
+    =>
 select profile - 'ssn' from customers
     => expression~c.profile
 select current_date - id, now() - interval '1 day' from customers
