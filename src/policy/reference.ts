@@ -216,6 +216,9 @@ rules:
 - An operator probes its operands unless it takes every value: comparisons, \`||\` of texts and access to JSON do, and so does LIKE with
   a written pattern that ends in no single backslash; also small steps (\`salary + 1\`, \`salary * 1.1\`) of a plain column, an aggregate
   or a length, and their quotients by written numbers of 1 and more, by \`count(*)\`, or by \`NULLIF(x, 0)\` of an exact number.
+- A record made of the column (\`ROW(id, email)\`) probes it, and so does whatever compares rows of a table: two fields of different
+  types are an error that comes only once they are reached. So does a subscript that is computed from it, a JSON path with
+  conditions, variables or methods, and any computed output under \`EXPLAIN ANALYZE\`, which shows how much room rows take.
 - What may be NULL by its content (\`nullif\`, \`substring(x from '..')\`, an element, a field) probes where it is given to a function,
   which fails or takes time only for what is not NULL. So do the left sides of IN, BETWEEN and comparisons of rows, where the right one
   is more than columns, literals and parameters.
