@@ -188,7 +188,7 @@ export function searchPathOf(setting: string, role: string, temp: string | null)
   while (item.lastIndex < setting.length) {
     const found = item.exec(setting);
     if (found === null || listed.length === pathItemsMax) return unknown;
-    const name = identifier(found[1] === undefined ? lowerAscii(found[2]) : found[1].replaceAll('""', '"'));
+    const name = cutIdentifier(found[1] === undefined ? lowerAscii(found[2]) : found[1].replaceAll('""', '"'));
     if (name === '$user') listed.push(role);
     else if (name === 'pg_temp') listed.push(temp ?? '');
     else if (name !== '') listed.push(name);
@@ -212,7 +212,7 @@ function lowerAscii(name: string): string {
 }
 
 /** Cut as the server cuts names: to whole characters within NAMEDATALEN (truncate_identifier). */
-function identifier(name: string): string {
+export function cutIdentifier(name: string): string {
   if (name.length * 3 <= identifierBytesMax) return name;
   let bytes = 0;
   let cut = '';

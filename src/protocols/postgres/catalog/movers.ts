@@ -7,7 +7,7 @@
  * question to the server, one too few would have names believed that mean something else by then.
  */
 import { record, tagOf, text as textOf } from '../parse/ast.ts';
-import type { PgFunction, ParseSql, Relation } from './catalog.ts';
+import { cutIdentifier, type ParseSql, type PgFunction, type Relation } from './catalog.ts';
 import type { CatalogRow, CatalogRows } from './build.ts';
 import type { Constraints } from './constraints.ts';
 import { sqlBody } from './functionBody.ts';
@@ -62,7 +62,10 @@ const commit = '*commit*';
 
 export function buildMovers(parts: MoverParts): Movers {
   const found = new Found();
-  for (const f of parts.functions.values()) found.add(f.name, movedBy(f, parts.parse));
+  for (const f of parts.functions.values()) {
+    found.add(f.name, movedBy(f, parts.parse));
+    if (f.language === 'plpgsql' && /\bexecute\b/i.test(f.source ?? '')) found.addDynamic(f.name);
+  }
   const edges = edgesOf(parts);
   for (const [to, from] of edges) if (from === '') found.add(to, 'path');
   if (found.empty) return nothingMoves;
@@ -93,9 +96,13 @@ function edgesOf({ functions, relations, constraints, rows }: MoverParts): [stri
   const add = (to: string | undefined, from: string | undefined): void => {
     if (to !== undefined && from !== undefined) edges.push([to, from]);
   };
-  for (const [kind, oid, by] of code) add(nameOf(kind, Number(oid)), called(by));
+  for (const [kind, oid, by] of code) {
+    if (kind === 'v') add(relations.get(Number(oid))?.name, relations.get(Number(by))?.name);
+    else add(nameOf(kind, Number(oid)), called(by));
+  }
   const hidden = (row: CatalogRow): string | undefined => (row[2] === 'set_config' ? '' : called(row[1]));
-  for (const row of operators) add(row[0] ?? undefined, hidden(row));
+  // Keywords stand for operators: LIKE, BETWEEN, IN, CASE.
+  for (const row of operators) add(anything, hidden(row));
   for (const row of casts) add(anything, hidden(row));
   for (const row of aggregates) add(functions.get(Number(row[0]))?.name, hidden(row));
   // Cascades reach the tables that reference this one; rows of a parent are those of its children.
@@ -112,17 +119,26 @@ const isWord = /^[\p{L}_][\p{L}\p{N}_$]*$/u;
 /** Names that move something, as they come to light. */
 class Found {
   readonly #words = new Map<string, Moves>();
-  /** Operators, and names that must be quoted. */
+  /** Names that must be quoted. */
   readonly #others = new Map<string, Moves>();
+  /** Functions that run text which is made: where a statement names them, and not where a trigger of the owner's calls them. */
+  readonly #dynamic = new Set<string>();
 
   get empty(): boolean {
-    return this.#words.size + this.#others.size === 0;
+    return this.#words.size + this.#others.size + this.#dynamic.size === 0;
+  }
+
+  addDynamic(name: string): void {
+    this.#dynamic.add(name.toLowerCase());
   }
 
   ofNames(names: readonly string[]): Moves {
     let moves = this.byName(anything);
     for (const one of this.#others.values()) moves = moreMoves(moves, one);
-    for (const name of names) moves = moreMoves(moves, this.byName(name));
+    for (const name of names) {
+      moves = moreMoves(moves, this.byName(name));
+      if (this.#dynamic.has(name.toLowerCase())) moves = moreMoves(moves, 'path');
+    }
     return moves;
   }
 
@@ -147,11 +163,16 @@ class Found {
     const lower = text.toLowerCase().replaceAll('""', '"');
     let moves = this.byName(anything);
     // Such a name is written in a way that does not show it.
-    if (lower.includes('u&')) for (const one of this.#words.values()) moves = moreMoves(moves, one);
-    if (this.#words.size > 0)
+    if (lower.includes('u&')) {
+      for (const one of this.#words.values()) moves = moreMoves(moves, one);
+      if (this.#dynamic.size > 0) moves = moreMoves(moves, 'path');
+    }
+    if (this.#words.size + this.#dynamic.size > 0)
       for (const [word] of lower.matchAll(words)) {
-        const known = this.#words.get(word);
+        const name = cutIdentifier(word);
+        const known = this.#words.get(name);
         if (known !== undefined) moves = moreMoves(moves, known);
+        if (this.#dynamic.has(name)) moves = moreMoves(moves, 'path');
       }
     for (const [name, one] of this.#others) if (lower.includes(name)) moves = moreMoves(moves, one);
     return moves;
@@ -162,7 +183,8 @@ class Found {
 const hides = /u&|_to_xml|ts_stat|ts_rewrite|dblink|crosstab|connectby|xpath_table|pg_background/i;
 const comments = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 const setConfig = /set_config/gi;
-const harmlessConfig = /set_config"?\s*\(\s*'([\w.]+)'/gi;
+/** The literal is all of the name: nothing is put behind it, and it does not go on in the next line. */
+const harmlessConfig = /set_config"?\s*\(\s*'([\w.]+)'\s*,/gi;
 
 /** Whether SQL text can set what names hang on by a call. */
 export function setsByCall(source: string): boolean {
@@ -182,12 +204,13 @@ function movedBy({ language, kind, extension, source }: PgFunction, parse: Parse
   if (kind === 'a') return 'nothing';
   if (language === 'c' || language === 'internal') return extension === null ? 'schema' : 'nothing';
   if (source === null) return 'schema';
-  const code = source.replaceAll(comments, ' ');
-  const byCall: Moves = setsByCall(code) ? 'path' : 'nothing';
+  const byCall: Moves = setsByCall(source) ? 'path' : 'nothing';
   if (language === 'sql') return moreMoves(byCall, movedByStatements(source, parse));
   if (language !== 'plpgsql') return 'path';
-  if (plpgsqlDefines.test(code)) return 'schema';
-  return plpgsqlSets.test(code) ? 'path' : byCall;
+  // What looks like a comment may stand in a string.
+  const texts = [source, source.replaceAll(comments, ' ')];
+  if (texts.some((text) => plpgsqlDefines.test(text))) return 'schema';
+  return texts.some((text) => plpgsqlSets.test(text)) ? 'path' : byCall;
 }
 
 const queries: ReadonlySet<string> = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);

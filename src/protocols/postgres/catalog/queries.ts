@@ -220,7 +220,7 @@ const usesSettings = "':relid ' || 'pg_catalog.pg_settings'::pg_catalog.regclass
 /**
  * Functions of users that are run without being named: kind and OID of what runs them, and the OID of the function, 0 for the
  * server's own ways to change settings. Kinds: `r` a relation, `f` a function by its defaults, `t` a type, `c` the end of a
- * transaction. Views, rules, defaults, policies, checks, indexes, partition keys and triggers are all kept as dependencies.
+ * transaction; `v` a relation that reaches another one, by a view, a rule or a policy. Views, rules, defaults, policies, checks, indexes, partition keys and triggers are all kept as dependencies.
  */
 const codeSql = `WITH used AS (
   SELECT d.classid, d.objid, d.refobjid AS called FROM pg_catalog.pg_depend d
@@ -240,7 +240,9 @@ const codeSql = `WITH used AS (
   UNION SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_trigger x
     WHERE ${holds('x.tgqual', setsConfig)}
   UNION SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_proc x
-    WHERE x.oid >= ${firstUserOid} AND ${holds('x.proargdefaults', setsConfig)})
+    WHERE x.oid >= ${firstUserOid} AND ${holds('x.proargdefaults', setsConfig)}
+  UNION SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, x.oid, 0 FROM pg_catalog.pg_type x
+    WHERE x.oid >= ${firstUserOid} AND ${holds('x.typdefaultbin', setsConfig)})
 SELECT v.kind, v.oid, v.called FROM (
   SELECT 'r' AS kind, x.adrelid AS oid, u.called FROM used u JOIN pg_catalog.pg_attrdef x ON x.oid = u.objid
     WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
@@ -256,5 +258,11 @@ SELECT v.kind, v.oid, v.called FROM (
     WHERE u.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND x.tgdeferrable
   UNION SELECT 'r', COALESCE(x.indrelid, u.objid), u.called FROM used u LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = u.objid
     WHERE u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  UNION SELECT 'v', x.ev_class, d.refobjid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite x ON x.oid = d.objid
+    WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.refobjid >= ${firstUserOid} AND d.refobjid <> x.ev_class
+  UNION SELECT 'v', x.polrelid, d.refobjid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_policy x ON x.oid = d.objid
+    WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.refobjid >= ${firstUserOid} AND d.refobjid <> x.polrelid
   UNION SELECT 'f', u.objid, u.called FROM used u WHERE u.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
   UNION SELECT 't', u.objid, u.called FROM used u WHERE u.classid = 'pg_catalog.pg_type'::pg_catalog.regclass) v ${limit}`;

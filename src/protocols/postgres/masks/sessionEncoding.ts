@@ -48,11 +48,11 @@ export class SessionEncoding {
     return this.#fails(encodingKey(session.copy.encoding));
   }
 
-  /** Whether the statement may change the encoding to one in which results fail. */
+  /** Whether the statement may change the encoding to one in which results fail, or from one, to which it may be taken back. */
   changedBy({ settings }: AnalyzedStatement): boolean {
     return settings.some(({ name, value }) => {
       if (name !== null && name !== 'client_encoding') return false;
-      return name === null || value === null || this.#fails(encodingKey(value));
+      return name === null || value === null || this.#fails(this.#client) || this.#fails(encodingKey(value));
     });
   }
 

@@ -23,7 +23,7 @@ export function standInsIn(
       const bySignature = new Map<string, Relation>();
       for (const relation of catalog.relationsNamed(null, name)) {
         const signed = signature(relation);
-        if (!relation.system && /(?:^|\0)!/.test(signed)) bySignature.set(signed, relation);
+        if (/(?:^|\0)!/.test(signed)) bySignature.set(signed, relation);
       }
       found = bySignature;
       masked.set(name, found);

@@ -69,6 +69,8 @@ export class Conversation {
   copyIn = false;
   /** CopyDone and CopyFail that were sent so far, to a COPY that runs or is about to. */
   copyEnds = 0;
+  /** A transaction that BEGIN has opened is surely still open. */
+  inBlock = false;
   /** The target reports changes of search_path by itself (PostgreSQL 18). */
   reportsPath = false;
   /** A setting on which name resolution hangs was changed in the current transaction. */

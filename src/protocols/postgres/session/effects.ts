@@ -48,6 +48,7 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       break;
     case 'transaction':
       // A rollback takes back what SET had changed, and any end of a transaction what SET LOCAL had.
+      conversation.inBlock = effect.command === 'begin' || (conversation.inBlock && !endsTransaction(statement));
       if (endsTransaction(statement)) {
         conversation.takeBackSettings();
         // Up to the savepoint the schema is what it was.
@@ -72,7 +73,7 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       return;
     }
     // A report comes only with the next ReadyForQuery, and other statements may be run before.
-    const path = pathSetBy(statement);
+    const path = pathSetBy(statement, conversation.inBlock);
     if (path === null) conversation.masks.meanings.forgetPath();
     else conversation.masks.meanings.onSearchPath(path);
   }
@@ -114,10 +115,14 @@ function roleSetBy(statement: AnalyzedStatement): string | null | undefined {
   return set.kind === 'VAR_SET_VALUE' ? stringConstant(list(set.args)[0]) : 'none';
 }
 
-/** The path that `SET search_path = ..` gives, in the form in which the server shows it; null for anything else. */
-export function pathSetBy(statement: AnalyzedStatement): string | null {
+/**
+ * The path that `SET search_path = ..` gives, in the form in which the server shows it; null for anything else.
+ *
+ * @param inBlock whether a transaction is surely open, so that SET LOCAL has an effect.
+ */
+export function pathSetBy(statement: AnalyzedStatement, inBlock = false): string | null {
   const set = unwrap(statement.ast, 'VariableSetStmt');
-  if (set?.name !== 'search_path' || set.kind !== 'VAR_SET_VALUE' || set.is_local === true) return null;
+  if (set?.name !== 'search_path' || set.kind !== 'VAR_SET_VALUE' || (set.is_local === true && !inBlock)) return null;
   const schemas: string[] = [];
   for (const arg of list(set.args)) {
     const schema = stringConstant(arg);

@@ -275,6 +275,7 @@ export class TargetMessages {
     const answered = answeredBy(front);
     if (front !== null) front.answered = true;
     conversation.takeBackSettings();
+    conversation.inBlock = false;
     if (front?.run?.ended === false) {
       front.run.entry.sqlstate = sqlstate;
       conversation.finish(front.run, 'error');
@@ -306,6 +307,7 @@ export class TargetMessages {
     if (front.kind === 'query' && !front.answered) return this.#violation('ReadyForQuery before the answer to a query');
     conversation.expected.settle();
     conversation.transaction = status;
+    conversation.inBlock = status === TransactionStatus.inTransaction;
     this.rows.copyOut = false;
     if (front.run !== null) conversation.finish(front.run, 'complete');
     if (status === TransactionStatus.idle) conversation.endTransaction();
