@@ -144,10 +144,9 @@ export class MaskContext {
   /** A ParameterStatus. A fault if masks cannot be applied under the new setting. */
   onParameter(name: string, value: string): Fault | null {
     if (name === 'search_path') this.meanings.onReported(value);
-    if (this.encoding.onReported(name, value)) {
-      this.#version++;
-      if (this.encoding.converts) this.meanings.onMoved();
-    }
+    const recoded = this.encoding.onReported(name, value);
+    if (recoded) this.#version++;
+    if (recoded && this.encoding.converts) this.meanings.onMoved();
     return this.active ? this.encoding.refuses(name, value) : null;
   }
 
@@ -241,6 +240,11 @@ export class MaskContext {
   /** What may change what names mean, as far as the catalog is known. */
   get movers(): Movers | null {
     return this.#currentIndex()?.catalog.movers() ?? null;
+  }
+
+  /** Nothing moves anything, by the catalog that was looked at last. */
+  get noMovers(): boolean {
+    return this.#index?.catalog.movers().none === true;
   }
 
   /** The catalog and its masks where they are what the target uses now, for certain. */

@@ -10,6 +10,8 @@ import { encodingKey, encodingOf } from './encodings.ts';
 export class SessionEncoding {
   #server = 'utf8';
   #client = 'utf8';
+  /** Results in the encoding as it was reported may fail. Asked with every statement. */
+  #failing = false;
   /** null: masks cannot be applied in it. */
   text: TextEncoding | null = 'utf8';
   /** Runs that were sent, have not ended, and may change it. */
@@ -26,6 +28,7 @@ export class SessionEncoding {
       this.#client = encodingKey(value);
       this.text = encodingOf(value);
     } else return false;
+    this.#failing = this.#fails(this.#client);
     return true;
   }
 
@@ -39,7 +42,7 @@ export class SessionEncoding {
 
   /** Whether a result that is sent now may fail by the characters in it. */
   get converts(): boolean {
-    return this.ahead > 0 || this.#doubted || this.#fails(this.#client);
+    return this.ahead > 0 || this.#doubted || this.#failing;
   }
 
   /** The same of a COPY with an encoding of its own. */
@@ -52,7 +55,7 @@ export class SessionEncoding {
   changedBy({ settings }: AnalyzedStatement): boolean {
     return settings.some(({ name, value }) => {
       if (name !== null && name !== 'client_encoding') return false;
-      return name === null || value === null || this.#fails(this.#client) || this.#fails(encodingKey(value));
+      return name === null || value === null || this.#failing || this.#fails(encodingKey(value));
     });
   }
 

@@ -326,9 +326,9 @@ export class ClientMessages {
 
   /** In another encoding than the target's a name may grow on its way, and be cut to that of another. */
   #misnamed(name: ByteString, other: ByteString = unnamed): Fault | null {
-    if ((name === unnamed || isAscii(name)) && (other === unnamed || isAscii(other))) return null;
     const { active, encoding } = this.#conversation.masks;
-    return active && encoding.converts ? renamed : null;
+    if (!active || !encoding.converts) return null;
+    return isAscii(name) && isAscii(other) ? null : renamed;
   }
 
   #hold(): void {

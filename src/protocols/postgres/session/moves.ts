@@ -8,6 +8,21 @@ import type { Conversation } from './conversation.ts';
 import { changesPath, endsTransaction } from './effects.ts';
 import { changesNames, type RunMoves, still } from './statementRun.ts';
 
+const quiet = new WeakMap<AnalyzedStatement, boolean>();
+
+/** Nothing in its own text changes what names mean or how results are sent. It is asked for with every run. */
+export function isQuiet(statement: AnalyzedStatement): boolean {
+  let found = quiet.get(statement);
+  if (found === undefined) {
+    const { session, settings, opaque, executes, changesCatalog, objects } = statement;
+    const isPlain = session.kind === 'none' && settings.length + opaque.length + executes.length === 0;
+    found = isPlain && !changesCatalog && tagOf(statement.ast).endsWith('Stmt') && !objects.some(setsByRow);
+    found &&= statement.distant === null && tagOf(statement.ast) !== 'ConstraintsSetStmt';
+    quiet.set(statement, found);
+  }
+  return found;
+}
+
 /** @param running what runs, in order, with what is executed by name. */
 export function movesOf(conversation: Conversation, running: readonly AnalyzedStatement[]): RunMoves {
   let hidden: Moves = 'nothing';

@@ -16,7 +16,7 @@ import { looksMasked, mayBeMask } from '../masks/maskedUse.ts';
 import type { GivenToMasked } from '../masks/maskedUse.ts';
 import { MessageEncoding, openedBefore } from './messageEncoding.ts';
 import { misreads } from './misreading.ts';
-import { changesEncoding, hiddenMoves, isUnknownCursor, movesOf } from './moves.ts';
+import { changesEncoding, hiddenMoves, isQuiet, isUnknownCursor, movesOf } from './moves.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
 import { isFault } from './refusals.ts';
@@ -137,12 +137,27 @@ export class Verdicts {
   judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
     const isActive = this.#conversation.masks.active;
     this.turn = null;
-    this.moves = isActive ? movesOf(this.#conversation, running) : still;
-    const judged = this.#judge(decision, running);
+    this.moves = still;
+    const quietly = isActive && running.length === 1 ? this.#judgeQuiet(decision, running[0]) : null;
+    if (quietly === null && isActive) this.moves = movesOf(this.#conversation, running);
+    const judged = quietly ?? this.#judge(decision, running);
     if (judged === 'wait' || isFault(judged) || judged.permit === null || !isActive) return judged;
     this.turn = this.#conversation.turns.ask(this.#conversation, running);
     const fault = this.#conversation.turns.admit(this.turn, this.onRelease);
     return fault ?? judged;
+  }
+
+  /** What nearly every statement is: alone, quiet, and among names that are known. null: it is not. */
+  #judgeQuiet(decision: Decision, statement: AnalyzedStatement): Decision | null {
+    const { masks } = this.#conversation;
+    if (this.#fault !== null || masks.encoding.converts || !masks.certainNow || !isQuiet(statement)) return null;
+    const found = masks.useOf(statement, true);
+    if (found === 'refresh' || !masks.noMovers) return null;
+    this.foresight = null;
+    this.#encoding.begin(true);
+    if (found.use === null || decision.outcome === 'block') return decision;
+    const policy = this.#conversation.policy();
+    return policy.both(decision, policy.judge(found.use));
   }
 
   #judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
