@@ -39,6 +39,7 @@ const snapshotSchema = z.strictObject({
     constraints: rowsSchema,
     aggregates: rowsSchema,
     code: rowsSchema,
+    unusable: rowsSchema,
   }),
 });
 

@@ -87,6 +87,9 @@ function assemble(parts: CatalogParts): Catalog {
   const relationsAnywhere = anywhere(relations.values(), (relation) => relation.kind !== 'c');
   const typesAnywhere = anywhere(types.values(), () => true);
   const functionNames = groupByName(functions.values());
+  const unusable = new Set((parts.rows.unusable ?? []).map(([schema]) => schema ?? ''));
+  const searched = ({ schemas }: SearchPath): readonly string[] =>
+    unusable.size === 0 ? schemas : schemas.filter((schema) => !unusable.has(schema));
   const fills = new Map<Place, boolean>();
   let movers: Movers | null = null;
   const columns = new Map<number, Column>();
@@ -96,7 +99,7 @@ function assemble(parts: CatalogParts): Catalog {
     if (schema !== null) return relationNames.get(schema === 'pg_temp' ? (path.temp ?? '') : schema)?.get(name);
     // Which temporary schema is the session's own is not known: the name could mean the temporary table.
     if (path.temp === null && temporaryNames.has(name)) return undefined;
-    return path === anyPath ? onlyOne(relationsAnywhere(name)) : firstInPath(relationNames, name, path);
+    return path === anyPath ? onlyOne(relationsAnywhere(name)) : firstInPath(relationNames, name, searched(path));
   };
   return Object.freeze({
     version: ++lastVersion,
@@ -121,14 +124,15 @@ function assemble(parts: CatalogParts): Catalog {
         ? typeNames.get(schema)?.get(name)
         : path === anyPath
           ? onlyOne(typesAnywhere(name))
-          : firstInPath(typeNames, name, path),
+          : firstInPath(typeNames, name, searched(path)),
     builtinFunction: (name: string) => parts.builtins.get(name),
     functions: (schema: string | null, name: string, path: SearchPath) => {
       const named = functionNames.get(name);
       if (named === undefined) return noFunctions;
       const wanted = schema === 'pg_temp' ? path.temp : schema;
       if (schema === null && path === anyPath) return named;
-      const found = named.filter((f) => (schema === null ? path.schemas.includes(f.schema) : f.schema === wanted));
+      const schemas = schema === null ? searched(path) : [wanted];
+      const found = named.filter((f) => schemas.includes(f.schema));
       return path.loose === true && schema === null && found.length < named.length ? withStandIns(found, named) : found;
     },
     functionByOid: (oid: number) => functions.get(oid),
@@ -174,9 +178,9 @@ function bySchema<T extends { readonly schema: string; readonly name: string }>(
 function firstInPath<T>(
   names: ReadonlyMap<string, ReadonlyMap<string, T>>,
   name: string,
-  path: SearchPath,
+  schemas: readonly string[],
 ): T | undefined {
-  for (const schema of path.schemas) {
+  for (const schema of schemas) {
     const found = names.get(schema)?.get(name);
     if (found !== undefined) return found;
   }

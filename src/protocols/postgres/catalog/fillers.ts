@@ -11,7 +11,9 @@ import { isStoring } from '../lineage/flow/calls.ts';
 export type Place = 'settings' | 'large_objects';
 
 /** Ways to run text, which could hold anything, and to write a name so that it is not found. */
-const anything = 'u&|_to_xml|ts_stat|ts_rewrite|dblink|crosstab|connectby|xpath_table|pg_background|\\bschedule';
+export const hiddenSql = 'u&|_to_xml|ts_stat|ts_rewrite|dblink|crosstab|connectby|xpath_table|pg_background';
+/** With what runs text later, in another session. */
+const anything = `${hiddenSql}|\\bschedule`;
 
 const inSql: Readonly<Record<Place, RegExp>> = {
   settings: new RegExp(`set_config|pg_settings|${anything}`, 'i'),

@@ -10,6 +10,7 @@ import { record, tagOf, text as textOf } from '../parse/ast.ts';
 import { cutIdentifier, type ParseSql, type PgFunction, type Relation } from './catalog.ts';
 import type { CatalogRow, CatalogRows } from './build.ts';
 import type { Constraints } from './constraints.ts';
+import { hiddenSql } from './fillers.ts';
 import { sqlBody } from './functionBody.ts';
 
 /** `path`: settings on which names hang, or the encoding of results; `schema`: also what there is. */
@@ -32,13 +33,10 @@ export interface Movers {
   readonly atCommit: Moves;
 }
 
-/** Settings on which the meaning of names hangs, and the encoding of results. */
-const meaningSettings: ReadonlySet<string> = new Set([
-  'search_path',
-  'role',
-  'session_authorization',
-  'client_encoding',
-]);
+/** Settings on which the meaning of unqualified names hangs. */
+export const pathSettings: ReadonlySet<string> = new Set(['search_path', 'role', 'session_authorization']);
+/** With the encoding of results. */
+const meaningSettings: ReadonlySet<string> = new Set([...pathSettings, 'client_encoding']);
 
 export interface MoverParts {
   readonly functions: ReadonlyMap<number, PgFunction>;
@@ -180,7 +178,7 @@ class Found {
 }
 
 /** Ways to run text that is made, and to write a name so that it is not found. */
-const hides = /u&|_to_xml|ts_stat|ts_rewrite|dblink|crosstab|connectby|xpath_table|pg_background/i;
+const hides = new RegExp(hiddenSql, 'i');
 const comments = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 const setConfig = /set_config/gi;
 /** The literal is all of the name: nothing is put behind it, and it does not go on in the next line. */

@@ -202,10 +202,9 @@ const sums = [
     columnHash,
     `pg_attribute a WHERE a.attrelid >= ${firstUserOid} AND a.attnum > 0 AND ${lasting('a.attrelid')}`,
   ),
-  summed(
-    'pg_catalog.hashnameextended(n.nspname, n.oid::pg_catalog.int8)',
-    `pg_namespace n WHERE ${elsewhere('n.oid')}`,
-  ),
+  // With who may use it, by a privilege or by a role that has it.
+  summed(version('n', 'n.oid'), `pg_namespace n WHERE ${elsewhere('n.oid')}`),
+  summed(version('m', 'm.roleid'), 'pg_auth_members m'),
   summed(version('d', 'd.oid'), `pg_attrdef d WHERE ${lasting('d.adrelid')}`),
   summed(version('t', 't.oid'), `pg_type t WHERE t.oid >= ${firstUserOid} AND ${elsewhere('t.typnamespace')}`),
   summed(version('i', 'i.inhrelid'), `pg_inherits i WHERE ${lasting('i.inhrelid')}`),

@@ -37,7 +37,8 @@ export type CatalogSet =
   | 'indexes'
   | 'constraints'
   | 'aggregates'
-  | 'code';
+  | 'code'
+  | 'unusable';
 
 export interface CatalogQuery {
   readonly set: CatalogSet;
@@ -70,6 +71,7 @@ export function catalogQueries(serverVersion: number): CatalogQueries {
     { set: 'constraints', sql: constraintsSql },
     { set: 'aggregates', sql: aggregatesSql },
     { set: 'code', sql: codeSql },
+    { set: 'unusable', sql: unusableSql },
   ] as const;
   return { system, user };
 }
@@ -154,6 +156,10 @@ FROM (SELECT p.oid, n.nspname, p.proname, l.lanname, p.prokind, p.provolatile, p
   LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
   WHERE p.oid >= ${firstUserOid}) f ${limit}`;
 }
+
+/** Schemas that the role may not use: the server passes over them where they stand on a path. */
+const unusableSql = `SELECT n.nspname FROM pg_catalog.pg_namespace n
+WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE') ${limit}`;
 
 /** What is known of the server's own functions, is known by their names. */
 const builtinName = `CASE WHEN p.oid < ${firstUserOid} THEN p.proname END`;

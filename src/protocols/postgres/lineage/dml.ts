@@ -100,8 +100,8 @@ function assign(target: FromElement, assigned: Assignments, follows: Follows): F
     return follows(name) && anyAssigned.kind !== 'constant' ? either(direct, anyAssigned) : direct;
   };
   const change = (columns: Columns): Columns => ({
+    ...columns,
     list: columns.list.map(({ name, value }) => ({ name, value: valueOf(name, value) })),
-    openAt: columns.openAt,
     rest: columns.openAt === -1 ? columns.rest : opaque,
   });
   const columns = change(target.columns);

@@ -90,7 +90,7 @@ export function either(a: Value, b: Value): Value {
 }
 
 function eitherRow(a: Value, b: Value): Columns | null {
-  if (a.row === null || b.row === null) return null;
+  if (a.row === null || b.row === null || a.row.mixed === true || b.row.mixed === true) return null;
   if (a.row.openAt !== -1 || b.row.openAt !== -1 || a.row.list.length !== b.row.list.length) return null;
   const other = b.row.list;
   return knownColumns(

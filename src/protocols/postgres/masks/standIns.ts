@@ -13,9 +13,9 @@ export function standInsIn(
 ): (relation: Relation) => readonly Relation[] {
   const known = new Map<number, readonly Relation[]>();
   const masked = new Map<string, ReadonlyMap<string, Relation>>();
-  /** Names of the columns in their order, and which of them are hidden. */
+  /** Names and types of the columns in their order, and which of them are hidden. */
   const signature = (relation: Relation): string =>
-    relation.columns.map(({ name }) => `${isMasked(relation, name) ? '!' : ' '}${name}`).join('\0');
+    relation.columns.map(({ name, typeOid }) => `${isMasked(relation, name) ? '!' : ' '}${typeOid} ${name}`).join('\0');
   /** One relation for each signature with a masked column. */
   const maskedNamed = (name: string): ReadonlyMap<string, Relation> => {
     let found = masked.get(name);

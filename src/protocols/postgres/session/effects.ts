@@ -2,14 +2,13 @@
 import type { Conversation } from './conversation.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { list, stringConstant, unwrap } from '../parse/ast.ts';
+import { pathSettings } from '../catalog/movers.ts';
 import { Portal, PreparedStatement } from './prepared.ts';
 import type { Names } from './prepared.ts';
 import { changesNames } from './statementRun.ts';
 import type { StatementRun } from './statementRun.ts';
 import { nameKeyOfText } from '../wire/text.ts';
 
-/** Settings on which the meaning of unqualified names hangs. */
-const pathSettings = new Set(['search_path', 'role', 'session_authorization']);
 const noFormats = new Int8Array(0);
 const endsOrTakesBack = /^(?:commit|rollback|prepare)/;
 
@@ -79,7 +78,6 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
   }
 }
 
-/** Takes a name (null: all) off what the target holds, and from the client's view unless a message has set it anew since. */
 /** Whether it ends a transaction, or goes back within one. */
 export function endsTransaction({ session }: AnalyzedStatement): boolean {
   return session.kind === 'transaction' && endsOrTakesBack.test(session.command);
@@ -91,6 +89,7 @@ export function changesPath(statement: AnalyzedStatement): boolean {
   return touches || statement.opaque.length > 0;
 }
 
+/** Takes a name (null: all) off what the target holds, and from the client's view unless a message has set it anew since. */
 function takeAway<Value>(held: Names<Value>, ahead: Names<Value>, name: string | null): void {
   if (name === null) {
     ahead.deleteIf((value, key) => held.get(key) === value);

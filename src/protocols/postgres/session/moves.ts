@@ -16,8 +16,8 @@ export function isQuiet(statement: AnalyzedStatement): boolean {
   if (found === undefined) {
     const { session, settings, opaque, executes, changesCatalog, objects } = statement;
     const isPlain = session.kind === 'none' && settings.length + opaque.length + executes.length === 0;
-    found = isPlain && !changesCatalog && tagOf(statement.ast).endsWith('Stmt') && !objects.some(setsByRow);
-    found &&= statement.distant === null && tagOf(statement.ast) !== 'ConstraintsSetStmt';
+    const isShort = statement.distant === null && tagOf(statement.ast) !== 'ConstraintsSetStmt';
+    found = isPlain && isShort && !changesCatalog && !objects.some(setsByRow);
     quiet.set(statement, found);
   }
   return found;

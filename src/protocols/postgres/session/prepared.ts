@@ -37,9 +37,9 @@ export class PreparedStatement {
   policyVersion: number;
   /** Columns as Describe of the statement gives them (all in text format); null: not described yet; empty: no rows. */
   shape: Shape | null = null;
-  /** What names meant when `shape` was told: `MaskContext.names`. */
-  /** What names meant when the target prepared it: it may go on with that. */
+  /** What names meant when the target prepared it, as `MaskContext.names`: it may go on with that. */
   madeUnder = '';
+  /** What names meant when `shape` was told. */
   shapeNames = '';
   /** A description has been asked for and will come before any row. */
   describing = false;

@@ -105,7 +105,6 @@ export class OpenRuns {
 const keepsNames: ReadonlySet<string> = new Set([
   'ClusterStmt',
   'CommentStmt',
-  'GrantRoleStmt',
   'GrantStmt',
   'IndexStmt',
   'RefreshMatViewStmt',
@@ -129,10 +128,15 @@ export function addsTable({ ast, opaque }: AnalyzedStatement): boolean {
   return record(unwrap(ast, 'CreateSchemaStmt')).schemaElts === undefined;
 }
 
+/** Who may not use a schema passes over it on a path. */
+function grantsSchema(ast: AnalyzedStatement['ast']): boolean {
+  return unwrap(ast, 'GrantStmt')?.objtype === 'OBJECT_SCHEMA';
+}
+
 /** Whether names or definitions may be others once it has run. */
 export function changesNames(statement: AnalyzedStatement): boolean {
   if (statement.opaque.length > 0) return true;
-  return statement.changesCatalog && !keepsNames.has(tagOf(statement.ast));
+  return statement.changesCatalog && !(keepsNames.has(tagOf(statement.ast)) && !grantsSchema(statement.ast));
 }
 
 /** CREATE FUNCTION and PROCEDURE; DefineStmt are aggregates and operators among others. */

@@ -46,6 +46,14 @@ describe('buildCatalog', () => {
     assert.equal(catalog.type(17002)?.baseType, 25);
   });
 
+  it('passes over schemas that may not be used, on a path and not where they are named', () => {
+    const front = { schemas: ['pg_catalog', 'odd', 'public'], temp: '' };
+    assert.equal(shopCatalog().resolve(null, 'Customers', front)?.schema, 'odd');
+    const catalog = shopCatalog({ ...shopRows, unusable: [['odd']] });
+    assert.equal(catalog.resolve(null, 'Customers', front), undefined);
+    assert.equal(catalog.resolve('odd', 'Customers', front)?.schema, 'odd');
+  });
+
   it('keeps columns in catalog order whatever the order of rows', () => {
     const catalog = shopCatalog({ ...shopRows, columns: shopRows.columns?.toReversed() ?? [] });
     assert.deepEqual(

@@ -18,14 +18,21 @@ const rules: MaskRules = {
   sealed: true,
 };
 
+interface NewColumn {
+  readonly name: string;
+  readonly typeOid: number;
+}
+
+const text = (name: string): NewColumn => ({ name, typeOid: 25 });
+
 /** The shop with a table of these columns in front of `public.customers`. */
-function shopBehind(...columns: readonly string[]): ColumnMaskIndex {
+function shopBehind(...columns: readonly NewColumn[]): ColumnMaskIndex {
   const catalog: Catalog = shopCatalog({
     ...shopRows,
     relations: [...(shopRows.relations ?? []), ['18001', 'front', 'customers', 'r']],
     columns: [
       ...(shopRows.columns ?? []),
-      ...columns.map((name, at) => ['18001', String(at + 1), name, '25', '', null]),
+      ...columns.map(({ name, typeOid }, at) => ['18001', String(at + 1), name, String(typeOid), '', null]),
     ],
   });
   return columnMasks(catalog, rules, strongerMask);
@@ -42,12 +49,12 @@ function masksOf(sql: string, index: ColumnMaskIndex, path: SearchPath): string 
 }
 
 test('a session whose names have stayed reads the table in front', () => {
-  const index = shopBehind('id', 'ssn', 'city');
+  const index = shopBehind(text('id'), text('ssn'), text('city'));
   assert.equal(masksOf('select c::text, ssn, upper(city) from customers c', index, settled), 'none none none');
 });
 
 test('once they have moved, a name stands for every masked table that has it', () => {
-  const index = shopBehind('id', 'ssn', 'city');
+  const index = shopBehind(text('id'), text('ssn'), text('city'));
   assert.equal(masksOf('select c::text from customers c', index, moved), 'null');
   assert.equal(masksOf("select ssn || '' from customers", index, moved), 'redact');
   assert.equal(masksOf('select upper(city), id from customers', index, moved), 'none none');
@@ -56,7 +63,7 @@ test('once they have moved, a name stands for every masked table that has it', (
 });
 
 test('its columns have no places', () => {
-  const index = shopBehind('id', 'city');
+  const index = shopBehind(text('id'), text('city'));
   for (const sql of [
     'select * from customers',
     'table customers',
@@ -68,12 +75,14 @@ test('its columns have no places', () => {
     assert.match(masksOf(sql, index, moved), /redact|null/, sql);
 });
 
-test('a table like it, with the same masks, changes nothing', () => {
-  const catalog = shopCatalog();
-  const relation = catalog.resolve('public', 'customers', settled);
+test('a table like it, with the same masks, changes nothing, unless its types are others', () => {
+  const relation = shopCatalog().resolve('public', 'customers', settled);
   assert.ok(relation);
-  const index = shopBehind(...relation.columns.map(({ name }) => name));
   const everywhere = { ...rules, columns: [{ ...rules.columns[0], schema: '*' }] };
-  const same = columnMasks(index.catalog, everywhere, strongerMask);
-  assert.ok(!same.catalog.standIns(relation).some((other) => other.schema === 'front'));
+  const hasFront = (columns: readonly NewColumn[]): boolean =>
+    columnMasks(shopBehind(...columns).catalog, everywhere, strongerMask)
+      .catalog.standIns(relation)
+      .some(({ schema }) => schema === 'front');
+  assert.ok(!hasFront(relation.columns));
+  assert.ok(hasFront(relation.columns.map(({ name }) => text(name))));
 });
