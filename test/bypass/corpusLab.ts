@@ -99,8 +99,17 @@ alter table scratch owner to gate`,
 /** Objects that were there when the lab was opened have smaller numbers; later ones go, whoever made them. */
 const removal = `
 do $reset$
-declare one record; floor oid := (select floor from lab.marks);
+declare one record; floor oid := (select floor from lab.marks); patience timestamptz := clock_timestamp() + interval '10s';
 begin
+  -- The server drops the temporary objects of a session that has ended, which takes locks in another order than what follows.
+  while exists (
+    select from pg_namespace n where nspname ~ '^pg_temp_'
+      and (exists (select from pg_class where relnamespace = n.oid) or exists (select from pg_proc where pronamespace = n.oid)
+        or exists (select from pg_type where typnamespace = n.oid))
+  ) loop
+    if clock_timestamp() > patience then raise exception 'a session of the entry has not ended'; end if;
+    perform pg_sleep(0.001);
+  end loop;
   for one in select format('%I', nspname) as name from pg_namespace where oid > floor and nspname !~ '^pg_' loop
     -- What went with something else has no name any more, only a number.
     continue when one.name ~ '^[0-9]';
