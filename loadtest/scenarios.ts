@@ -26,7 +26,7 @@ export const quick: Effort = {
   starts: 3,
   oltp: { rounds: 6, seconds: 2 },
   latency: { rounds: 3, seconds: 3 },
-  bulk: { rounds: 3, times: 1 },
+  bulk: { rounds: 5, times: 1 },
   tenGb: false,
 };
 
