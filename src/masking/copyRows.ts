@@ -5,7 +5,7 @@
  * cannot hide a match, and the masked value is encoded again.
  */
 import { applyEdits, CHANGED, Edits, NULLED, Text, UNCHANGED, type ValueMask } from './edits.ts';
-import type { CopyOptions, TypeClass } from './plan.ts';
+import type { CopyOptions } from './plan.ts';
 import { MALFORMED, type RowWalker } from './rows.ts';
 
 const HEADER_BYTES = 5;
@@ -122,15 +122,11 @@ export class CopyCsvRows implements RowWalker {
   readonly #masks: readonly (ValueMask | null)[];
   readonly #field: Field;
   readonly #options: CopyOptions;
-  readonly #direct: readonly boolean[];
 
-  constructor(masks: readonly (ValueMask | null)[], types: readonly TypeClass[], options: CopyOptions) {
+  constructor(masks: readonly (ValueMask | null)[], options: CopyOptions) {
     this.#masks = masks;
     this.#field = new Field(options, true);
     this.#options = options;
-    const special = [options.delimiter, options.quote, options.escape].map((byte) => String.fromCharCode(byte));
-    const plain = special.every((c) => c === '"' || c === ',' || !MASK_BYTES.includes(c));
-    this.#direct = types.map((type) => type === 'text' && plain);
   }
 
   walk(bytes: Uint8Array, start: number, end: number, edits: Edits): number {
@@ -144,7 +140,7 @@ export class CopyCsvRows implements RowWalker {
       const to = quoted ? this.#quotedEnd(bytes, at, stop) : this.#plainEnd(bytes, at, stop);
       if (to < 0) return MALFORMED;
       const mask = this.#masks[column];
-      if (mask !== null && this.#maskField(bytes, at, to, quoted, column, mask, edits)) masked++;
+      if (mask !== null && this.#maskField(bytes, at, to, quoted, mask, edits)) masked++;
       at = to + 1;
     }
     return at === stop + 1 ? masked : MALFORMED;
@@ -152,20 +148,11 @@ export class CopyCsvRows implements RowWalker {
 
   commit(): void {}
 
-  #maskField(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    quoted: boolean,
-    column: number,
-    mask: ValueMask,
-    edits: Edits,
-  ): boolean {
+  #maskField(bytes: Uint8Array, start: number, end: number, quoted: boolean, mask: ValueMask, edits: Edits): boolean {
     // Only an unquoted field can be NULL.
     if (!quoted && this.#field.isNull(bytes, start, end)) return false;
-    // Within quotes, NULL would have to drop them; the decoding path does that.
-    if (quoted || !this.#direct[column]) return this.#field.decoded(bytes, start, end, mask, edits);
-    return this.#field.direct(bytes, start, end, mask, edits);
+    // Whether the server has quoted it, tells which characters are in it: what is masked is quoted always.
+    return this.#field.decoded(bytes, start, end, mask, edits);
   }
 
   #plainEnd(bytes: Uint8Array, at: number, stop: number): number {

@@ -47,11 +47,7 @@ function rowWalker(plan: MaskPlan, masks: readonly (ValueMask | null)[]): RowWal
       return new CopyTextRows(masks, plan.copy);
     case 'copy_csv':
       if (plan.copy === null) throw new Error('COPY without options');
-      return new CopyCsvRows(
-        masks,
-        plan.columns.map((column) => column.type),
-        plan.copy,
-      );
+      return new CopyCsvRows(masks, plan.copy);
   }
 }
 

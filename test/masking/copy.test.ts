@@ -62,10 +62,10 @@ test('text: the delimiter may be a byte that masks write', () => {
 
 test('csv: quotes, NULL, empty strings', () => {
   const columns = [mask(LAST), pass(), mask(REDACT)];
-  assert.equal(lines('copy_csv', columns, '123-45-6789,plain,secret\n'), '*******6789,plain,[redacted]\n');
+  assert.equal(lines('copy_csv', columns, '123-45-6789,plain,secret\n'), '"*******6789",plain,"[redacted]"\n');
   assert.equal(lines('copy_csv', columns, ',,\n'), ',,\n');
   assert.equal(lines('copy_csv', columns, '"","a,b","c\nd"\n'), '"","a,b","[redacted]"\n');
-  assert.equal(lines('copy_csv', columns, '"1,2""3456",x,y\n'), '"****3456",x,[redacted]\n');
+  assert.equal(lines('copy_csv', columns, '"1,2""3456",x,y\n'), '"****3456",x,"[redacted]"\n');
   assert.equal(lines('copy_csv', [mask({ kind: 'null' }), pass()], '"a,b",c\n'), ',c\n');
   assert.equal(lines('copy_csv', [mask(REDACT, 'json')], '"{""a"":1}"\n'), '"""[redacted]"""\n');
   assert.equal(
@@ -89,8 +89,9 @@ test('header rows pass only where the caller says that the range begins the resu
   ] as const) {
     const maskPlan = plan({ columns: [mask(STARS)], rowFormat: format, copy: { ...options, header: true } });
     const input = Buffer.concat([copyLine('ssn\n'), copyLine('123\n')]);
-    assert.deepEqual(run(maskPlan, input, 64, true).output, Buffer.concat([copyLine('ssn\n'), copyLine('***\n')]));
-    assert.deepEqual(run(maskPlan, input).output, Buffer.concat([copyLine('***\n'), copyLine('***\n')]));
+    const masked = copyLine(format === 'copy_csv' ? '"***"\n' : '***\n');
+    assert.deepEqual(run(maskPlan, input, 64, true).output, Buffer.concat([copyLine('ssn\n'), masked]));
+    assert.deepEqual(run(maskPlan, input).output, Buffer.concat([masked, masked]));
   }
 });
 

@@ -4,7 +4,7 @@
  */
 import { integerConstant } from '../parse/ast.ts';
 import { type Catalog, type PgFunction, keyRelation } from '../catalog/catalog.ts';
-import type { Value } from './value.ts';
+import { type Value, typedAs, unknownType, withRecord } from './value.ts';
 
 /** Functions that use columns and are still safe, with the reason. The first three as long as they are given columns. */
 export const safeFunctions: Readonly<Record<string, string>> = {
@@ -95,20 +95,74 @@ export function isSteadyCall(name: string, nodes: readonly unknown[]): boolean {
   return steady.has(name) || (cutting.has(name) && nodes.slice(1).every((node) => integerConstant(node) !== null));
 }
 
-/** Built-in functions that give NULL where they find nothing, whatever they are given. */
-const searching: ReadonlySet<string> = new Set(
+/** Further built-in functions that are NULL only where an argument is, or where all that they gather is. */
+const answering: ReadonlySet<string> = new Set(
   (
-    'regexp_match regexp_matches regexp_substr array_position jsonb_extract_path jsonb_extract_path_text json_extract_path ' +
-    'json_extract_path_text json_object_field json_object_field_text jsonb_object_field jsonb_object_field_text ' +
-    'json_array_element json_array_element_text jsonb_array_element jsonb_array_element_text array_replace string_to_array ' +
-    'string_to_table jsonb_path_query_first'
+    'length char_length character_length octet_length bit_length ascii chr strpos position starts_with replace translate overlay ' +
+    'split_part btrim ltrim rtrim trim lpad rpad repeat regexp_replace regexp_count regexp_like regexp_split_to_array ' +
+    'date_trunc date_part extract age to_char timezone make_date isfinite justify_days justify_hours justify_interval ' +
+    'round floor ceil ceiling abs trunc sign mod div sqrt power ln log exp hashtext ' +
+    'format decode now array_to_json json_strip_nulls jsonb_strip_nulls jsonb_pretty json_typeof jsonb_typeof ' +
+    'json_agg_strict jsonb_agg_strict xmlagg unnest row_number rank dense_rank pg_column_size host network masklen family ' +
+    'count sum avg min max array_agg bool_and bool_or every cardinality num_nulls num_nonnulls'
   ).split(' '),
 );
 
 /** Whether the result is NULL or not by what stands in the arguments; `nodes` are these. */
 export function findsNothing(name: string, nodes: readonly unknown[]): boolean {
   if (name === 'substring') return nodes.length > 1 && !nodes.slice(1).every((node) => integerConstant(node) !== null);
-  return searching.has(name);
+  return !answering.has(name) && !isSteadyCall(name, nodes) && name !== 'substr' && name !== 'left' && name !== 'right';
+}
+
+/** Functions that give what they are given, or an array of it, or a part of one. */
+const passing: ReadonlySet<string> = new Set(
+  (
+    'min max mode any_value first_value last_value nth_value lag lead array_agg percentile_disc array_append array_prepend array_cat ' +
+    'array_remove array_replace array_fill unnest trim_array array_shuffle array_sample array_sort array_reverse'
+  ).split(' '),
+);
+
+const makesRecord = /^jsonb?_(?:populate|to)_record(?:set)?$/;
+
+/** Functions of texts that give one, of a text or of anything. */
+const texts: ReadonlySet<string> = new Set(
+  (
+    'upper lower initcap concat concat_ws md5 quote_literal quote_nullable quote_ident to_char format split_part regexp_substr ' +
+    'regexp_replace translate replace lpad rpad repeat left right chr to_hex encode string_agg array_to_string'
+  ).split(' '),
+);
+/** The same of those that also cut bytes. */
+const cutters: ReadonlySet<string> = new Set('substr substring overlay reverse btrim ltrim rtrim'.split(' '));
+const strings: ReadonlySet<number> = new Set([25, 1042, 1043, unknownType]);
+const resultTypes: Readonly<Record<string, number>> = {
+  length: 23,
+  char_length: 23,
+  character_length: 23,
+  octet_length: 23,
+  bit_length: 23,
+  ascii: 23,
+  strpos: 23,
+  position: 23,
+  count: 20,
+  starts_with: 16,
+  now: 1184,
+  to_json: 114,
+  row_to_json: 114,
+  json_build_object: 114,
+  json_build_array: 114,
+  json_agg: 114,
+  to_jsonb: 3802,
+  jsonb_build_object: 3802,
+  jsonb_build_array: 3802,
+  jsonb_agg: 3802,
+};
+
+/** The result of a call, with what is known of its type. */
+export function shapedBy(name: string, result: Value, values: readonly Value[]): Value {
+  if (makesRecord.test(name)) return withRecord(result);
+  if (passing.has(name)) return result;
+  const isText = texts.has(name) || (cutters.has(name) && values.length > 0 && strings.has(values[0].resultType));
+  return typedAs(result, isText ? 25 : Object.hasOwn(resultTypes, name) ? resultTypes[name] : 0);
 }
 
 /**

@@ -10,7 +10,8 @@ import {
   recordChoice,
   recordParsing,
 } from './flow/hazards.ts';
-import { arrayOf, narrows, recordOperatorHazard } from './flow/operators.ts';
+import { arrayOf, recordOperatorHazard } from './flow/operators.ts';
+import { recordCompared, recordUnified } from './flow/unify.ts';
 import { isStepwise, recordSteps } from './flow/steps.ts';
 import { resolveCall } from './functions.ts';
 import { applyOperator } from './hidden.ts';
@@ -28,10 +29,12 @@ import {
 } from './scope.ts';
 import { queryColumns } from './select.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './value.ts';
-import { steadyIf, withGaps } from './value.ts';
-import { isPlain } from './plain.ts';
+import { caseExpression, coalesce, minMax } from './choices.ts';
+import { boolOid, literal, textOid, untyped } from './literals.ts';
+import { steadyIf, typedAs, unknownType, withGaps, withRecord } from './value.ts';
+import { holdsRecord, isPlain } from './plain.ts';
 import { indirection, operand, rowExpression } from './records.ts';
-import { collated, isUnchangedCast, recordReturning } from './types.ts';
+import { collated, isUnchangedCast, recordReturning, typeByName } from './types.ts';
 
 /**
  * Tags whose value depends on what stands inside them and on nothing else. Everything not listed here or in
@@ -60,7 +63,6 @@ const computedTags: ReadonlySet<string> = new Set([
   'JsonTablePathSpec',
   'JsonValueExpr',
   'List',
-  'MinMaxExpr',
   'NamedArgExpr',
   'ResTarget',
   'SortBy',
@@ -79,7 +81,6 @@ const checkingTags: ReadonlySet<string> = new Set(
 
 /** Tags that hold no column. */
 const constantTags: ReadonlySet<string> = new Set([
-  'A_Const',
   'BitString',
   'Boolean',
   // WHERE CURRENT OF: the cursor's row was chosen by a query that has been judged.
@@ -140,6 +141,10 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     }
     case 'CaseExpr':
       return caseExpression(analysis, scope, body);
+    case 'MinMaxExpr':
+      return minMax(analysis, scope, list(body.args));
+    case 'A_Const':
+      return literal(body);
     case 'A_ArrayExpr':
       return arrayOf(analysis, scope, list(body.elements));
     case 'RowExpr':
@@ -161,10 +166,9 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     recordBranches(analysis, before, value);
     if (hasDefault(body)) recordChoice(analysis, value);
   }
-  if (tag === 'MinMaxExpr' && narrows(analysis, list(body.args), value)) recordChoice(analysis, value);
   recordParsing(analysis, scope, tag, body, value);
   if (checkingTags.has(tag)) recordReturning(analysis, body, value);
-  return value;
+  return tag === 'JsonFuncExpr' ? withGaps(value) : value;
 }
 
 /** A name is looked for in every element of every level, and in each among its columns. */
@@ -260,7 +264,8 @@ function mayBeCall(analysis: Analysis, name: string): boolean {
 
 /** `$1` is a value that the client sent, or an argument inside a function body. */
 function parameterReference(scope: Scope, number: unknown): Value {
-  if (scope.parameters === null) return constant;
+  // Without a type of its own it takes that of what stands beside it.
+  if (scope.parameters === null) return untyped;
   return (typeof number === 'number' ? scope.parameters.values[number - 1] : undefined) ?? opaque;
 }
 
@@ -295,9 +300,27 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   recordOperatorHazard(analysis, scope, { operator, body, operands, both });
   for (const name of operatorsOf(operator)) all.add(applyOperator(analysis, name, operands));
   const value = all.value();
-  if (body.kind === 'AEXPR_NULLIF' || finding.has(operator)) return withGaps(value);
-  return body.kind === 'AEXPR_OP' && operator === '||' ? steadyIf(value, operands) : value;
+  if (body.kind === 'AEXPR_NULLIF') return withGaps(typedAs(value, left.resultType, left.record));
+  const typed = asking.test(operator) ? typedAs(value, boolOid) : value;
+  if (mayMiss(body)) return withGaps(typed);
+  if (body.kind !== 'AEXPR_OP' || operator !== '||') return typed;
+  const isText = operands.every(({ resultType }) => resultType === textOid || resultType === unknownType);
+  return steadyIf(isText ? typedAs(value, textOid) : value, operands);
 }
+
+/** Whether it is NULL by what stands in its operands: a list, an array or a row may have one NULL among others. */
+function mayMiss({ kind, name, lexpr, rexpr }: AstRecord): boolean {
+  const operator = names(name).at(-1) ?? '';
+  if (kind === 'AEXPR_NULLIF' || finding.has(operator)) return true;
+  if (kind === 'AEXPR_OP_ANY' || kind === 'AEXPR_OP_ALL') return true;
+  if (tagOf(lexpr) === 'RowExpr' || tagOf(rexpr) === 'RowExpr') return true;
+  if (kind !== 'AEXPR_IN' && !operator.includes('BETWEEN')) return false;
+  const given = list(tagOf(rexpr) === 'List' ? record(record(rexpr).List).items : rexpr);
+  return !given.every((one) => tagOf(one) === 'A_Const' && record(record(one).A_Const).isnull !== true);
+}
+
+/** Operators that give a boolean. */
+const asking = /^(?:=|<>|!=|<|>|<=|>=|!?~~\*?|!?~\*?|@>|<@|&&|\?[|&]?|\^@|(?:NOT )?BETWEEN(?: SYMMETRIC)?)$/;
 
 /** Operators that give NULL where they find nothing. */
 const finding: ReadonlySet<string> = new Set(['->', '->>', '#>', '#>>']);
@@ -313,8 +336,13 @@ function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   const verdict = isUnchangedCast(analysis, inner, record(body.typeName));
   if (verdict === 'unchanged') return inner;
   if (verdict === 'opaque' && inner.kind !== 'opaque') analysis.folded?.add(opaque);
+  if (verdict === 'opaque') return opaque;
   // A row keeps its fields' values under a cast, but which name each has then is not known.
-  return verdict === 'opaque' ? opaque : steadyIf(computedFrom(inner), [inner]);
+  const value = steadyIf(computedFrom(inner), [inner]);
+  const type = typeByName(analysis, record(body.typeName));
+  const isArray = list(record(body.typeName).arrayBounds).length > 0;
+  if (type === undefined) return withRecord(value);
+  return typedAs(value, isArray ? 0 : type.oid, holdsRecord(analysis.catalog, type.oid));
 }
 
 /** `(row).name`: a field, or else a function of that name of the row (manual, 8.16.5). `row`: the node that `value` is of. */
@@ -348,37 +376,9 @@ function subLink(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   const both = all.value();
   // `x IN (SELECT ..)` names no operator and compares by `=`.
   all.add(applyOperator(analysis, names(body.operName).at(-1) ?? '=', [both, both]));
-  return all.value();
-}
-
-/** One of the arguments, unchanged. Which one tells more than being NULL only where an argument is computed. */
-function coalesce(analysis: Analysis, scope: Scope, args: readonly unknown[]): Value {
-  const before = hazardsOf(analysis);
-  const conditions = new Dependencies();
-  const choices = new Dependencies();
-  let result = constant;
-  for (const arg of args) {
-    const value = evaluate(analysis, scope, arg);
-    if (!isPlain(analysis, value)) conditions.add(value);
-    if (!value.steady) choices.add(value);
-    result = either(result, value);
-  }
-  recordBranches(analysis, before, conditions.value());
-  recordChoice(analysis, choices.value());
-  return result;
-}
-
-/** Results pass through unchanged; what conditions tell of a column is taken as computed from it. */
-function caseExpression(analysis: Analysis, scope: Scope, body: AstRecord): Value {
-  const conditions = new Dependencies();
-  addDependencies(analysis, scope, body.arg, conditions);
-  let result = evaluate(analysis, scope, body.defresult);
-  for (const item of list(body.args)) {
-    const when = record(record(item).CaseWhen);
-    addDependencies(analysis, scope, when.expr, conditions);
-    result = either(result, evaluate(analysis, scope, when.result));
-  }
-  const told = conditions.value();
-  recordChoice(analysis, told);
-  return told.kind === 'constant' ? result : either(computedFrom(result), told);
+  if (body.subLinkType === 'ARRAY_SUBLINK') return all.value();
+  recordUnified(analysis, [both, ...columns.list.map(({ value }) => value)]);
+  recordCompared(analysis, [both]);
+  // A NULL among the rows makes NULL of what is not found.
+  return withGaps(typedAs(all.value(), boolOid));
 }

@@ -4,6 +4,7 @@ import { anyPath, type Relation } from '../catalog/catalog.ts';
 import { newTableColumns, newViewColumns } from './ahead.ts';
 import { dependencies, evaluate } from './expressions.ts';
 import { recordCondition } from './flow/conditions.ts';
+import { recordLateral } from './flow/lateral.ts';
 import { recordCallsOf } from './flow/views.ts';
 import { type CallResult, resolveCall } from './functions.ts';
 import { applyOperator } from './hidden.ts';
@@ -57,16 +58,20 @@ function elementOf(analysis: Analysis, outer: Scope, lateral: Scope, node: unkno
       return join(analysis, outer, lateral, body);
     case 'RangeSubselect': {
       const scope = body.lateral === true ? lateral : outer;
+      if (body.lateral === true) recordLateral(analysis, lateral.elements, body.subquery);
       return aliased(body, queryColumns(analysis, scope, body.subquery), '');
     }
     case 'RangeFunction':
+      recordLateral(analysis, lateral.elements, body.functions);
       return functionElement(analysis, lateral, body);
     case 'RangeTableSample':
       analysis.flow?.probe('limit', dependencies(analysis, lateral, [body.args, body.repeatable]));
       return fromElement(analysis, outer, lateral, body.relation);
     case 'RangeTableFunc':
+      recordLateral(analysis, lateral.elements, body);
       return tableFunction(analysis, lateral, body, 'xmltable');
     case 'JsonTable':
+      recordLateral(analysis, lateral.elements, body);
       return tableFunction(analysis, lateral, body, 'json_table');
     default:
       return unknownElement;
@@ -108,7 +113,7 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
   recordCallsOf(analysis, relation);
   const others = schema === null && analysis.path.loose === true ? analysis.catalog.standIns(relation) : [];
   if (others.length > 0) return aliased(body, mixedColumns(analysis, [relation, ...others]), name);
-  const columns = relationColumns(relation);
+  const columns = relationColumns(analysis.catalog, relation);
   if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, relation }] };
   const element = aliased(body, columns, name);
   return { ...element, tables: element.tables.map((table) => ({ ...table, relation })) };
@@ -121,7 +126,7 @@ function anyColumns(analysis: Analysis, name: string): Columns {
   const all = new Dependencies();
   for (const relation of found) {
     spend(analysis, relation.columns.length);
-    all.addColumns(relationColumns(relation));
+    all.addColumns(relationColumns(analysis.catalog, relation));
   }
   return { list: [], openAt: 0, rest: all.value() };
 }
@@ -131,7 +136,7 @@ function mixedColumns(analysis: Analysis, relations: readonly Relation[]): Colum
   const byName = new Map<string, Value>();
   for (const relation of relations) {
     spend(analysis, relation.columns.length);
-    for (const { name, value } of relationColumns(relation).list) {
+    for (const { name, value } of relationColumns(analysis.catalog, relation).list) {
       const known = byName.get(name);
       // Whichever it is, it is one column's.
       byName.set(name, known === undefined ? value : { ...either(known, value), alone: known.alone && value.alone });

@@ -10,19 +10,20 @@ import {
   isPureByOwner,
   isServerSetting,
   isSteadyCall,
+  shapedBy,
 } from './builtins.ts';
-import { dependencies, evaluate } from './expressions.ts';
+import { evaluate } from './expressions.ts';
 import { isDependent, recordCall, recordUnreadableCall } from './flow/calls.ts';
 import { recordStatement } from './flow/commands.ts';
-import { recordCondition } from './flow/conditions.ts';
-import { recordArguments } from './flow/hazards.ts';
+import { recordArguments, recordConverted } from './flow/hazards.ts';
 import { recordWindow } from './flow/query.ts';
 import { aggregateValue, operatorIsPure } from './hidden.ts';
 import { isHarmlessBody } from './plpgsql.ts';
 import { isAlone, isBare, isPlain } from './plain.ts';
 import { type Analysis, type Scope, rootScope } from './scope.ts';
 import { statementColumns } from './select.ts';
-import { recordTypesOf } from './types.ts';
+import { withModifiers } from './modifiers.ts';
+import { declaredTypes, recordTypesOf } from './types.ts';
 import type { Columns, Value } from './value.ts';
 import { Dependencies, constant, either, findColumn, knownColumns, noColumns, opaque, renameColumns } from './value.ts';
 import { rowValue, steadyIf, unionColumns, unknownColumns, withGaps } from './value.ts';
@@ -97,7 +98,7 @@ function resolveNamed(
     });
     recordWindow(analysis, scope, record(body.over));
   }
-  return withModifiers(analysis, scope, body, result);
+  return { ...result, value: withModifiers(analysis, scope, body, result.value) };
 }
 
 function argument(analysis: Analysis, scope: Scope, node: unknown): Argument {
@@ -127,24 +128,6 @@ function inputsOf(f: PgFunction, args: readonly Argument[]): readonly Argument[]
 
 function eitherCall(a: CallResult, b: CallResult): CallResult {
   return { value: either(a.value, b.value), columns: unionColumns(a.columns, b.columns), scalar: a.scalar && b.scalar };
-}
-
-/** FILTER and ORDER BY inside an aggregate decide which values come out and how; a window's own order does not. */
-function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord, result: CallResult): CallResult {
-  if (body.agg_filter === undefined && body.agg_order === undefined) return result;
-  const all = new Dependencies();
-  all.add(result.value);
-  all.add(recordCondition(analysis, scope, body.agg_filter, 'filter'));
-  const within = body.agg_within_group === true;
-  // count(x ORDER BY y) is still only a number.
-  const counts = !within && result.value.kind === 'constant';
-  if (analysis.flow !== null || !counts) {
-    const order = dependencies(analysis, scope, body.agg_order);
-    if (!counts) all.add(order);
-    // What stands behind WITHIN GROUP is itself aggregated.
-    if (!within) analysis.flow?.probe('order_by', order);
-  }
-  return { ...result, value: all.value() };
 }
 
 function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): CallResult {
@@ -185,10 +168,12 @@ function toldByBuiltin(
   switch (nature) {
     case 'safe':
       return constant;
-    case 'computed':
+    case 'computed': {
       if (isVouched(analysis, 'pg_catalog', name)) return toldThrough(analysis, args);
-      if (findsNothing(name, list(body.args))) return withGaps(computed(args));
-      return isSteadyCall(name, list(body.args)) ? steadyIf(computed(args), valuesOf(args)) : computed(args);
+      const value = shapedBy(name, computed(args), valuesOf(args));
+      if (findsNothing(name, list(body.args))) return withGaps(value);
+      return isSteadyCall(name, list(body.args)) ? steadyIf(value, valuesOf(args)) : value;
+    }
     case 'counts_nulls': {
       // `count(DISTINCT x)` over a column and a guess beside it tells whether they are equal.
       const isHarmless = body.agg_distinct === true ? isAlone : isPlain;
@@ -331,6 +316,7 @@ function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): 
   const columns = lastStatement(inner, scope, statements.at(-1));
   analysis.nodesLeft = inner.nodesLeft;
   analysis.active.delete(f.oid);
+  if (inner.flow !== null) recordConverted(inner, declaredTypes(analysis.catalog, f), columns);
   return shapeResult(analysis.catalog, f, columns);
 }
 

@@ -91,6 +91,18 @@ function lesser(a: Nature, b: Nature): Nature {
   return a === 'mixed' ? a : b;
 }
 
+/** Whether values of the type are records, or may hold some: composite types and `record`, and arrays of these. */
+export function holdsRecord(catalog: Catalog, typeOid: number): boolean {
+  let type = catalog.type(typeOid);
+  for (let depth = 0; type !== undefined && depth < depthMax; depth++) {
+    if (type.kind === 'c' || type.kind === 'p') return true;
+    const inner = type.kind === 'd' ? type.baseType : type.elementType;
+    if (inner === 0) return false;
+    type = catalog.type(inner);
+  }
+  return true;
+}
+
 /** A type that surely has no fields. */
 export function isScalar(catalog: Catalog, typeOid: number): boolean {
   let type = catalog.type(typeOid);

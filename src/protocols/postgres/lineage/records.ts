@@ -3,19 +3,11 @@ import { type AstRecord, list, record, tagOf, text } from '../parse/ast.ts';
 import { dependencies, evaluate, fieldOrCall } from './expressions.ts';
 import { isDependent } from './flow/calls.ts';
 import { type Analysis, type Scope, enter, leave } from './scope.ts';
-import { type Value, Dependencies, opaque, withGaps } from './value.ts';
+import { type Value, Dependencies, eitherType, opaque, typedAs, unknownType, withGaps, withRecord } from './value.ts';
 
-/**
- * `ROW(a, b)` as a value. Records are compared field by field, and only a pair that is reached is found to be of two types: what
- * stands in front is told by that, wherever they are compared.
- */
+/** `ROW(a, b)` as a value. */
 export function rowExpression(analysis: Analysis, scope: Scope, args: unknown): Value {
-  const value = dependencies(analysis, scope, args);
-  if (analysis.flow !== null && isDependent(value)) {
-    analysis.flow.hazards++;
-    analysis.flow.probe('expression', value);
-  }
-  return value;
+  return withRecord(dependencies(analysis, scope, args));
 }
 
 /** An operand of an operator. The right side of IN and BETWEEN is a list, and rows there are compared part by part. */
@@ -29,13 +21,22 @@ export function operand(analysis: Analysis, scope: Scope, node: unknown): Value 
 function operandValue(analysis: Analysis, scope: Scope, node: unknown): Value {
   const tag = tagOf(node);
   if (tag !== '' && tag !== 'List' && tag !== 'RowExpr') return evaluate(analysis, scope, node);
-  return dependencies(analysis, scope, partsOfRows(node));
+  const all = new Dependencies();
+  let resultType = unknownType;
+  for (const part of partsOfRows(node)) {
+    const value = evaluate(analysis, scope, part);
+    all.add(value);
+    resultType = eitherType(resultType, value.resultType);
+  }
+  const value = all.value();
+  return typedAs(value, resultType, value.record);
 }
 
-function partsOfRows(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(partsOfRows);
+function partsOfRows(node: unknown): readonly unknown[] {
+  if (Array.isArray(node)) return node.flatMap(partsOfRows);
   if (tagOf(node) === 'List') return partsOfRows(record(record(node).List).items);
-  return tagOf(node) === 'RowExpr' ? record(record(node).RowExpr).args : node;
+  if (tagOf(node) === 'RowExpr') return list(record(record(node).RowExpr).args);
+  return node === undefined || node === null ? [] : [node];
 }
 
 /** `(x).field`, `x[subscript]`, and chains of them. */

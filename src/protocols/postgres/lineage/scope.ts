@@ -12,6 +12,7 @@ import {
   knownColumns,
   unknownColumns,
 } from './value.ts';
+import { holdsRecord } from './plain.ts';
 import { Dependencies, constant, opaque, rowValue } from './value.ts';
 
 /** Functions that policies vouch for, as `schema.name`. Sets with the same functions need not be one object. */
@@ -36,6 +37,8 @@ export interface Analysis {
   readonly stores: Stores;
   /** What statements in front in the same message have made; null: nothing. */
   readonly ahead: Ahead | null;
+  /** Parameters of the statement are declared as types of users, which may have collations of their own. */
+  readonly ownTypes: boolean;
   /** Nodes that may still be visited. */
   nodesLeft: number;
   depth: number;
@@ -67,6 +70,7 @@ export function newAnalysis(
     safe,
     stores,
     ahead,
+    ownTypes: false,
     nodesLeft: nodesMax,
     depth: 0,
     active: new Set(),
@@ -165,12 +169,13 @@ export function childScope(parent: Scope, elements: readonly FromElement[]): Sco
 const columnsOf = new WeakMap<Relation, Columns>();
 
 /** Columns of a catalog relation as values of themselves. */
-export function relationColumns(relation: Relation): Columns {
+export function relationColumns(catalog: Catalog, relation: Relation): Columns {
   let columns = columnsOf.get(relation);
   if (columns === undefined) {
     const list: NamedValue[] = [];
     for (const column of relation.columns) {
-      const value = column.undecidable ? opaque : columnValue(column.key, column.typeOid);
+      const { key, typeOid } = column;
+      const value = column.undecidable ? opaque : columnValue(key, typeOid, holdsRecord(catalog, typeOid));
       list.push({ name: column.name, value });
     }
     columns = knownColumns(list);

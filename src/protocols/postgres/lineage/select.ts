@@ -4,6 +4,7 @@ import { returningColumns } from './dml.ts';
 import { evaluate } from './expressions.ts';
 import { intoOf, newTable } from './flow/commands.ts';
 import { recordSelect, recordSetOperation } from './flow/query.ts';
+import { recordUnified } from './flow/unify.ts';
 import { recordOutputsTo } from './flow/writes.ts';
 import { fromElement } from './from.ts';
 import { outputName } from './names.ts';
@@ -27,7 +28,7 @@ import {
   concatColumns,
   constant,
 } from './value.ts';
-import { knownColumns, noColumns, opaque, renameColumns, unionColumns, unknownColumns } from './value.ts';
+import { knownColumns, noColumns, opaque, renameColumns, unionColumns, unknownColumns, withRecord } from './value.ts';
 
 /** Columns of any statement that can stand where a query can; unknown for all others. */
 export function statementColumns(analysis: Analysis, scope: Scope, node: unknown): Columns {
@@ -73,7 +74,9 @@ function selectColumns(analysis: Analysis, outer: Scope, select: AstRecord): Col
 function selectBody(analysis: Analysis, outer: Scope, select: AstRecord): Columns {
   if (select.larg !== undefined || select.rarg !== undefined) {
     const left = selectColumns(analysis, outer, record(select.larg));
-    const both = bounded(analysis, unionColumns(left, selectColumns(analysis, outer, record(select.rarg))));
+    const right = selectColumns(analysis, outer, record(select.rarg));
+    recordPositions(analysis, left, right);
+    const both = bounded(analysis, unionColumns(left, right));
     recordSetOperation(analysis, outer, select, both);
     return both;
   }
@@ -92,6 +95,13 @@ function selectBody(analysis: Analysis, outer: Scope, select: AstRecord): Column
   return columns;
 }
 
+/** Columns at one place take one type. */
+function recordPositions(analysis: Analysis, left: Columns, right: Columns): void {
+  if (analysis.flow === null || left.openAt !== -1 || right.openAt !== -1) return;
+  for (const [at, { value }] of left.list.entries())
+    if (at < right.list.length) recordUnified(analysis, [value, right.list[at].value]);
+}
+
 function valuesColumns(analysis: Analysis, scope: Scope, rows: readonly unknown[]): Columns {
   let columns: Columns | null = null;
   for (const row of rows) {
@@ -99,7 +109,9 @@ function valuesColumns(analysis: Analysis, scope: Scope, rows: readonly unknown[
       name: `column${at + 1}`,
       value: evaluate(analysis, scope, node),
     }));
-    columns = columns === null ? knownColumns(values) : unionColumns(columns, knownColumns(values));
+    const next = knownColumns(values);
+    if (columns !== null) recordPositions(analysis, columns, next);
+    columns = columns === null ? next : unionColumns(columns, next);
   }
   return columns ?? noColumns;
 }
@@ -240,7 +252,7 @@ function withSearchColumns(analysis: Analysis, cte: AstRecord, columns: Columns)
     const all = new Dependencies();
     for (const column of columns.list) if (wanted.includes(column.name)) all.add(column.value);
     if (columns.openAt !== -1) all.add(columns.rest);
-    return all.value();
+    return withRecord(all.value());
   };
   const sequence = text(search.search_seq_column);
   if (sequence !== '') added.push({ name: sequence, value: named(names(search.search_col_list)) });

@@ -35,6 +35,15 @@ function isChecked(catalog: Catalog, oid: number, depth = 0): boolean {
   return relation?.columns.some((column) => isChecked(catalog, column.typeOid, depth + 1)) === true;
 }
 
+/** Types of the columns that a function gives, as it declares them; none: they are told by each call. */
+export function declaredTypes(catalog: Catalog, f: PgFunction): readonly number[] {
+  const type = catalog.type(f.returnType);
+  const relation = type?.kind === 'c' ? catalog.relation(type.relation) : undefined;
+  if (relation !== undefined) return relation.columns.map(({ typeOid }) => typeOid);
+  if (f.outputNames.length > 0) return f.parameterTypes.filter((_, at) => 'obt'.includes(f.modes[at] ?? 'i'));
+  return type?.kind === 'p' ? [] : [f.returnType];
+}
+
 /** A function whose parameters or results are checked tells by an error what it is given, and what it gives. */
 export function recordTypesOf(analysis: Analysis, f: PgFunction, given: Value, result: Value): void {
   const { flow, catalog } = analysis;

@@ -24,7 +24,14 @@ export interface Value {
   readonly steady: boolean;
   /** Those of the sources by whose content it is NULL or not, as `nullif(ssn, '1')` is. */
   readonly gaps: ReadonlySet<ColumnKey>;
+  /** It may be a record, or hold one: these are compared field by field, and fail where two are of different types. */
+  readonly record: boolean;
+  /** Type OID of what stands here: also of literals ({@link unknownType} for a text), casts and calls. 0: not known. */
+  readonly resultType: number;
 }
+
+/** The type of a literal text or NULL, which takes that of what stands beside it. */
+export const unknownType = 705;
 
 export interface NamedValue {
   readonly name: string;
@@ -52,6 +59,8 @@ export const constant: Value = Object.freeze({
   alone: false,
   steady: true,
   gaps: noSources,
+  record: false,
+  resultType: 0,
 });
 export const opaque: Value = Object.freeze({
   kind: 'opaque',
@@ -61,14 +70,32 @@ export const opaque: Value = Object.freeze({
   alone: false,
   steady: false,
   gaps: noSources,
+  record: true,
+  resultType: 0,
 });
+
+const constantRecord: Value = Object.freeze({ ...constant, record: true });
 
 export const noColumns: Columns = Object.freeze({ list: [], openAt: -1, rest: constant });
 /** Columns of which nothing is known. */
 export const unknownColumns: Columns = Object.freeze({ list: [], openAt: 0, rest: opaque });
 
-export function columnValue(key: ColumnKey, typeOid: number): Value {
-  return { kind: 'column', sources: new Set([key]), row: null, typeOid, alone: true, steady: true, gaps: noSources };
+/** @param holdsRecord whether its type is composite, or has one in it. */
+export function columnValue(key: ColumnKey, typeOid: number, holdsRecord = false): Value {
+  const sources = new Set([key]);
+  const shape = { row: null, typeOid, record: holdsRecord, resultType: typeOid };
+  return { kind: 'column', sources, ...shape, alone: true, steady: true, gaps: noSources };
+}
+
+/** The same value, of which the type is known. */
+export function typedAs(value: Value, resultType: number, holdsRecord = false): Value {
+  if (value.kind === 'opaque' || (value.resultType === resultType && value.record === holdsRecord)) return value;
+  return { ...value, resultType, record: holdsRecord };
+}
+
+/** The same value, which may be a record or hold one. */
+export function withRecord(value: Value): Value {
+  return value.record ? value : { ...value, record: true, resultType: 0 };
 }
 
 export function knownColumns(list: readonly NamedValue[]): Columns {
@@ -86,7 +113,20 @@ export function either(a: Value, b: Value): Value {
   const kind = computed ? 'expression' : sources.size === 0 ? 'constant' : 'column';
   const alone = a.alone && b.alone && sources.size === 1;
   const gaps = union(a.gaps, b.gaps);
-  return { kind, sources, row: eitherRow(a, b), typeOid, alone, steady: a.steady && b.steady, gaps };
+  const record = a.record || b.record;
+  const shape = { row: eitherRow(a, b), typeOid, record, resultType: eitherType(a.resultType, b.resultType) };
+  return { kind, sources, ...shape, alone, steady: a.steady && b.steady, gaps };
+}
+
+/** int2, int4, int8, numeric: each takes every value of those before it. */
+const widening: readonly number[] = [21, 23, 20, 1700];
+
+/** The type of what may be of one or the other. */
+export function eitherType(a: number, b: number): number {
+  if (a === b || b === unknownType) return a;
+  if (a === unknownType) return b;
+  const [first, second] = [widening.indexOf(a), widening.indexOf(b)];
+  return first === -1 || second === -1 ? 0 : widening[Math.max(first, second)];
 }
 
 function eitherRow(a: Value, b: Value): Columns | null {
@@ -103,12 +143,14 @@ export class Dependencies {
   private sources: ReadonlySet<ColumnKey> = noSources;
   private gaps: ReadonlySet<ColumnKey> = noSources;
   private isOpaque = false;
+  private hasRecord = false;
 
   add(value: Value): void {
     if (value.kind === 'opaque') {
       this.isOpaque = true;
       return;
     }
+    if (value.record) this.hasRecord = true;
     this.sources = union(this.sources, value.sources);
     this.gaps = union(this.gaps, value.gaps);
   }
@@ -125,10 +167,15 @@ export class Dependencies {
 
   /** The same without what cannot be known. */
   known(): Value {
-    const { sources, gaps } = this;
-    if (sources.size === 0) return constant;
-    return { kind: 'expression', sources, row: null, typeOid: 0, alone: false, steady: false, gaps };
+    const { sources, gaps, hasRecord } = this;
+    if (sources.size === 0) return hasRecord ? constantRecord : constant;
+    return computedValue(sources, gaps, hasRecord);
   }
+}
+
+function computedValue(sources: ReadonlySet<ColumnKey>, gaps: ReadonlySet<ColumnKey>, record: boolean): Value {
+  const shape = { row: null, typeOid: 0, record, resultType: 0 };
+  return { kind: 'expression', sources, ...shape, alone: false, steady: false, gaps };
 }
 
 function union(a: ReadonlySet<ColumnKey>, b: ReadonlySet<ColumnKey>): ReadonlySet<ColumnKey> {
@@ -148,7 +195,7 @@ export function rowValue(columns: Columns): Value {
   if (value === undefined) {
     const all = new Dependencies();
     all.addColumns(columns);
-    value = { ...all.value(), row: columns };
+    value = { ...all.value(), row: columns, record: true };
     rows.set(columns, value);
   }
   return value;
@@ -156,15 +203,16 @@ export function rowValue(columns: Columns): Value {
 
 /** One field of a value: of a known row exactly that, of any other value whatever it depends on. */
 export function fieldOf(value: Value, name: string): Value {
-  if (value.row === null) return computedFrom(value);
+  // Which of several rows it is of, may hang on what these hold.
+  if (value.row === null) return withGaps(computedFrom(value));
   return findColumn(value.row, name) ?? opaque;
 }
 
 /** A value computed from this one alone. */
 export function computedFrom(value: Value): Value {
-  if (value.kind === 'opaque' || value.kind === 'constant') return value.row === null ? value : { ...value, row: null };
-  const { sources, gaps } = value;
-  return { kind: 'expression', sources, row: null, typeOid: 0, alone: false, steady: false, gaps };
+  const { kind, sources, gaps, record } = value;
+  if (kind !== 'opaque' && kind !== 'constant') return computedValue(sources, gaps, record);
+  return value.row === null && value.resultType === 0 ? value : { ...value, row: null, resultType: 0 };
 }
 
 /** The same value, which is NULL or not by what stands in its sources. */
@@ -179,8 +227,7 @@ export function gapsOf(value: Value): Value {
 
 /** Something computed from these columns. */
 export function dependingOn(sources: ReadonlySet<ColumnKey>): Value {
-  if (sources.size === 0) return constant;
-  return { kind: 'expression', sources, row: null, typeOid: 0, alone: false, steady: false, gaps: noSources };
+  return sources.size === 0 ? constant : computedValue(sources, noSources, false);
 }
 
 /** The same value, of which it is known that it is NULL only where `from` are, and no longer than these make it. */

@@ -25,6 +25,7 @@ import { NamesText, schemaPart } from './namesText.ts';
 import type { Portal, PreparedStatement } from '../session/prepared.ts';
 import type { RowSource } from '../session/rowSource.ts';
 import { copyRows, type Planned, planRows, type Rows, tableOrigins, unreadableCopy, withoutNew } from './rowPlans.ts';
+import { understood } from './rowPlans.ts';
 import type { SchemaTurns } from '../catalog/schemaTurns.ts';
 import { SessionCatalog } from './sessionCatalog.ts';
 import { SessionEncoding } from './sessionEncoding.ts';
@@ -232,9 +233,7 @@ export class MaskContext {
     const rows = copyRows(lineage, response, copy, encoding ?? 'single_byte');
     const planned =
       foreseen !== null && run.foresight !== null ? this.#planForeseen(run.foresight, rows) : this.#build(rows);
-    const understood = copy.format !== 'other' && encoding !== null;
-    // Where nothing is masked, nothing needs to be understood.
-    return planned === null || planned === 'refresh' || understood ? planned : unreadableCopy;
+    return understood(copy, encoding, planned) ? planned : unreadableCopy;
   }
 
   /** What may change what names mean, as far as the catalog is known. */

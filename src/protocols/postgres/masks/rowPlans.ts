@@ -84,5 +84,21 @@ export function withoutNew(shape: readonly ShapeColumn[], catalog: Catalog): rea
 
 export const unreadableCopy: Fault = {
   code: 'BG_MASK_FAILED',
-  detail: 'a COPY whose format or encoding cannot be masked',
+  detail: 'a COPY whose format, encoding or NULL text cannot be masked',
 };
+
+/** Words for NULL that are no value of anybody's. */
+const usualNulls = /^(?:\\N|NULL|null|\(null\)|<null>|N\/A|NA|nil|None|none|-|)$/;
+
+/** Whether the rows of a COPY can be masked so that nothing else is told of them. Where nothing is masked, all is well. */
+export function understood(
+  { format, options }: CopyStatement,
+  encoding: TextEncoding | null,
+  planned: Planned,
+): boolean {
+  if (planned === null || planned === 'refresh') return true;
+  if (format === 'other' || encoding === null) return false;
+  // A value may look like NULL, and what is passed as NULL would tell it (manual, COPY, Text Format).
+  const isUsual = format !== 'text' || usualNulls.test(options.nullText);
+  return isUsual || planned.columns.every(({ action }) => action !== 'mask');
+}

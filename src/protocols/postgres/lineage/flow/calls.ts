@@ -7,6 +7,7 @@
 import { type AstRecord, list } from '../../parse/ast.ts';
 import type { PgFunction } from '../../catalog/catalog.ts';
 import { recordCallHazard } from './hazards.ts';
+import { recordCompared } from './unify.ts';
 import type { Analysis } from '../scope.ts';
 import type { Value } from '../value.ts';
 
@@ -136,6 +137,7 @@ export function recordCall(
   // A function of the same name whose body is SQL is read like any other.
   const runs = runsText.has(name) && (candidates.length === 0 || candidates.some((f) => f.language === 'c'));
   if (runs) flow.unreadable(`${name}() runs SQL given as text`);
+  if (body.agg_distinct === true) recordCompared(analysis, values);
   const place = Object.hasOwn(storing, name) ? storing[name] : undefined;
   const counts = runs || !known || place !== undefined;
   recordCallHazard(analysis, {

@@ -7,7 +7,8 @@
  */
 import { type AstRecord, list, names, record, stringNode, tagOf, text, unwrap } from '../../parse/ast.ts';
 import { type Catalog, type PgFunction, definitionPath, searchPathOf } from '../../catalog/catalog.ts';
-import { keepsMeaning } from '../../catalog/queries.ts';
+import { firstUserOid, keepsMeaning } from '../../catalog/queries.ts';
+import type { PgType } from '../../catalog/types.ts';
 import { evaluate } from '../expressions.ts';
 import { recordNewRows } from './constraints.ts';
 import { recordTableChange, tableChangeTags } from './tables.ts';
@@ -17,6 +18,7 @@ import { resolveProcedure } from '../functions.ts';
 import { targetElement } from '../from.ts';
 import { type Analysis, type Scope, enter, leave, rootScope } from '../scope.ts';
 import { queryColumns, statementColumns } from '../select.ts';
+import { typeByName } from '../types.ts';
 import { type Columns, Dependencies, constant, knownColumns, opaque, unknownColumns } from '../value.ts';
 
 /** Statements that neither show, move nor ask for values, or that name only what exists. */
@@ -33,7 +35,7 @@ const harmlessTags: ReadonlySet<string> = new Set(
     'AlterTSConfigurationStmt AlterTSDictionaryStmt CreateRoleStmt CreatedbStmt CreateSeqStmt CreateEnumStmt ' +
     'CreateRangeStmt CompositeTypeStmt CreateConversionStmt ' +
     'CreateOpClassStmt CreateOpFamilyStmt CreateTableSpaceStmt CreateFdwStmt CreateForeignServerStmt ' +
-    'CreateUserMappingStmt ImportForeignSchemaStmt DefineStmt'
+    'CreateUserMappingStmt ImportForeignSchemaStmt'
   ).split(' '),
 );
 
@@ -76,8 +78,13 @@ function dispatch(analysis: Analysis, scope: Scope, node: unknown): Columns {
     case 'MergeStmt':
       return statementColumns(analysis, scope, node);
     case 'PrepareStmt':
+      return recordPrepared(analysis, scope, body);
     case 'DeclareCursorStmt':
       return recordStatement(analysis, scope, body.query);
+    case 'DefineStmt':
+      // One that is not deterministic finds by one look-up what would take thousands.
+      if (body.kind === 'OBJECT_COLLATION') analysis.flow?.unreadable('a collation decides what is equal');
+      break;
     case 'ExplainStmt':
       return recordExplain(analysis, scope, body);
     case 'CopyStmt':
@@ -124,6 +131,21 @@ function dispatch(analysis: Analysis, scope: Scope, node: unknown): Columns {
   return unknownColumns;
 }
 
+function recordPrepared(analysis: Analysis, scope: Scope, body: AstRecord): Columns {
+  const { catalog } = analysis;
+  const types = list(body.argtypes).map((node) => typeByName(analysis, record(record(node).TypeName)));
+  const ownTypes = types.some((type) => type === undefined || (type.oid >= firstUserOid && holdsDomain(catalog, type)));
+  if (!ownTypes) return recordStatement(analysis, scope, body.query);
+  const inner: Analysis = { ...analysis, ownTypes };
+  const columns = recordStatement(inner, scope, body.query);
+  analysis.nodesLeft = inner.nodesLeft;
+  return columns;
+}
+
+function holdsDomain(catalog: Catalog, type: PgType): boolean {
+  return type.kind === 'd' || catalog.type(type.elementType)?.kind === 'd';
+}
+
 /** EXPLAIN shows estimates, which conditions change, but only ANALYZE executes. */
 function recordExplain(analysis: Analysis, scope: Scope, body: AstRecord): Columns {
   const flow = analysis.flow;
@@ -133,10 +155,7 @@ function recordExplain(analysis: Analysis, scope: Scope, body: AstRecord): Colum
     flow.write({ kind: 'outside', what: 'the plan that EXPLAIN shows' }, foldedIn(analysis, body.query), null);
   if (flow !== null && !executes) flow.writing = false;
   if (flow !== null) flow.measuring = executes;
-  const shown = recordStatement(analysis, scope, body.query);
-  // How much room results have taken, and what they are sorted in.
-  if (flow !== null && executes)
-    for (const { value } of shown.list) if (value.kind === 'expression') flow.probe('expression', value);
+  recordStatement(analysis, scope, body.query);
   if (flow !== null) flow.writing = before;
   if (flow !== null) flow.measuring = false;
   return knownColumns([{ name: 'QUERY PLAN', value: constant }]);

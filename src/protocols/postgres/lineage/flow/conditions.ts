@@ -7,9 +7,11 @@
 import { type AstRecord, list, names, record, tagOf, text, unwrap } from '../../parse/ast.ts';
 import { firstUserOid } from '../../catalog/queries.ts';
 import { evaluate } from '../expressions.ts';
+import { recordChoice } from './hazards.ts';
 import type { FlowClause, Given } from './recorder.ts';
 import { functionIsPure } from '../hidden.ts';
 import { type Analysis, type Scope, enter, leave } from '../scope.ts';
+import { typeByName } from '../types.ts';
 import { type Value, Dependencies, constant, opaque } from '../value.ts';
 
 /** Records a probe for each AND-part; gives what the whole condition depends on. */
@@ -34,11 +36,21 @@ export function recordCondition(analysis: Analysis, scope: Scope, node: unknown,
 function evaluateCondition(analysis: Analysis, scope: Scope, node: unknown): Value {
   const { flow } = analysis;
   if (flow === null) return evaluate(analysis, scope, node);
-  const { choosing } = flow;
-  flow.choosing = false;
+  const { withheld } = flow;
+  const choices = new Dependencies();
+  flow.withheld = choices;
   const value = evaluate(analysis, scope, node);
-  flow.choosing = choosing;
+  flow.withheld = withheld;
+  // EXISTS, pg_typeof() and the like tell nothing of what was chosen inside them.
+  if (!covers(value, choices.value())) recordChoice(analysis, choices.value());
   return value;
+}
+
+/** Whether who is told of `value` is told of all that `part` depends on. */
+function covers(value: Value, part: Value): boolean {
+  if (value.kind === 'opaque' || part.kind === 'opaque') return value.kind === 'opaque';
+  for (const key of part.sources) if (!value.sources.has(key)) return false;
+  return true;
 }
 
 function isEquality(analysis: Analysis, scope: Scope, node: unknown): boolean {
@@ -68,11 +80,11 @@ function isOwnEquality({ catalog }: Analysis): boolean {
   return catalog.operatorFunctions('=').every((oid) => oid >= firstUserOid && functionIsPure(catalog, oid));
 }
 
-/** A reference to one column whose value comes unchanged, perhaps behind a cast that changes nothing. */
+/** A reference to one column whose value comes unchanged, perhaps behind a cast that changes nothing, and under its collation. */
 function isBareColumn(analysis: Analysis, scope: Scope, node: unknown): boolean {
   if (tagOf(throughCasts(node)) !== 'ColumnRef') return false;
   const value = evaluate(analysis, scope, node);
-  return value.kind === 'column' && value.sources.size === 1;
+  return value.kind === 'column' && value.alone;
 }
 
 function areGiven(analysis: Analysis, scope: Scope, nodes: readonly unknown[]): boolean {
@@ -82,11 +94,12 @@ function areGiven(analysis: Analysis, scope: Scope, nodes: readonly unknown[]): 
 /** A literal or parameter; inside a function's body also a parameter that the call gave no column to. */
 function isGiven(analysis: Analysis, scope: Scope, node: unknown): boolean {
   const inner = throughCasts(node);
+  if (!castsKeepEquality(analysis, node)) return false;
   switch (tagOf(inner)) {
     case 'A_Const':
       return true;
     case 'ParamRef':
-      return evaluate(analysis, scope, inner).kind === 'constant';
+      return !analysis.ownTypes && evaluate(analysis, scope, inner).kind === 'constant';
     case 'ColumnRef':
       return scope.parameters !== null && isParameterName(analysis, scope, inner);
     default:
@@ -101,8 +114,20 @@ function isParameterName(analysis: Analysis, scope: Scope, node: unknown): boole
 
 function isGivenArray(analysis: Analysis, scope: Scope, node: unknown): boolean {
   const inner = throughCasts(node);
+  if (!castsKeepEquality(analysis, node)) return false;
   const array = unwrap(inner, 'A_ArrayExpr');
   return array === null ? isGiven(analysis, scope, inner) : areGiven(analysis, scope, list(array.elements));
+}
+
+/** A domain brings its own collation, by which as much may be equal as its maker likes. */
+function castsKeepEquality(analysis: Analysis, node: unknown): boolean {
+  let at = node;
+  for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) {
+    const type = typeByName(analysis, record(cast.typeName));
+    if (type === undefined || (type.kind === 'd' && type.oid >= firstUserOid)) return false;
+    at = cast.arg;
+  }
+  return true;
 }
 
 /** Trees are no deeper than the walk allows, but this runs before it. */

@@ -20,14 +20,14 @@ import type { PgFunction } from '../../catalog/catalog.ts';
 import type { PgType } from '../../catalog/types.ts';
 import { failsAnyway, failsOnColumn, failsOnComputed, isSum, labours, tracing } from './failing.ts';
 import { isDependent, isStoring } from './calls.ts';
-import { narrows } from './operators.ts';
+import { recordCompared, recordUnified } from './unify.ts';
 import { builtinNature, isSteadyCall } from '../builtins.ts';
 import { evaluate } from '../expressions.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { recordHiddenCalls } from '../hidden.ts';
 import { isAlone, isPlain } from '../plain.ts';
 import { typeByName } from '../types.ts';
-import { type Value, Dependencies, gapsOf } from '../value.ts';
+import { type Columns, type Value, Dependencies, gapsOf } from '../value.ts';
 
 /** A call, as far as its hazards are concerned. */
 export interface HazardCall {
@@ -63,21 +63,26 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   if (crafted) flow.probe('expression', call.told);
   // EXPLAIN ANALYZE tells how much room results, sorts and tables in between have taken.
   if (flow.measuring && isBuiltin && !isSteadyCall(name, nodes)) flow.probe('expression', call.told);
-  // Comparing records fails where two fields are of different types, and only once these are reached.
-  const compares = values.some(({ row }) => row !== null) && comparesRows(name, call);
-  if (compares || narrows(analysis, nodes, call.all)) flow.probe('expression', call.told);
+  if (isBuiltin && !takingRecords.has(name)) recordCompared(analysis, values);
+  if (isBuiltin && unifying.test(name)) recordUnified(analysis, values);
   const foreign = candidates.some((f) => f.language !== 'sql' && f.extension === null);
   const runs = fails && !isForeseen(name, nodes);
   if (call.leavesTrace || tracing.has(name) || foreign || crafted || runs) flow.hazards++;
 }
 
-/** Aggregates and functions that compare what they are given. */
-const comparing =
-  /^(?:min|max|mode|rank|dense_rank|percent_rank|cume_dist|array_position|array_positions|array_remove|array_replace)$/;
+/** Functions that compare nothing of what they are given, so that they take any record. */
+const takingRecords: ReadonlySet<string> = new Set(
+  (
+    'to_json to_jsonb row_to_json json_agg jsonb_agg json_agg_strict jsonb_agg_strict json_build_array jsonb_build_array ' +
+    'json_build_object jsonb_build_object json_object_agg jsonb_object_agg array_to_json count num_nulls num_nonnulls pg_typeof ' +
+    'array_agg any_value first_value last_value nth_value lag lead row_number array_append array_prepend array_cat unnest ' +
+    'cardinality array_length array_upper array_lower array_ndims array_to_string concat concat_ws format pg_column_size ' +
+    'jsonb_populate_record json_populate_record'
+  ).split(' '),
+);
 
-function comparesRows(name: string, { values }: HazardCall): boolean {
-  return comparing.test(name) && values.some(isDependent);
-}
+/** Functions that make one type of several arguments. */
+const unifying = /^(?:array_\w+|width_bucket|lag|lead|rank|dense_rank|percent_rank|cume_dist)$/;
 
 /** Whether a built-in function can fail, wait or need much room by what stands in columns; `open`: which arguments hang on these. */
 function failsOn(analysis: Analysis, { name, nodes, values }: HazardCall, open: readonly number[]): boolean {
@@ -140,6 +145,19 @@ export function recordArguments(analysis: Analysis, f: PgFunction, values: reado
     const type = catalog.type(inputs[at] ?? 0);
     const converts = type !== undefined && value.row === null && conversionCanFail(value, type);
     if (!converts && isPlain(analysis, value)) continue;
+    flow.hazards++;
+    flow.probe('expression', value);
+  }
+}
+
+/** Records what the body of a function gives where it is made the declared type, which fails like a cast. */
+export function recordConverted(analysis: Analysis, types: readonly number[], { list: given, openAt }: Columns): void {
+  const { flow, catalog } = analysis;
+  if (flow === null || openAt !== -1) return;
+  for (const [at, { value }] of given.entries()) {
+    const type = at < types.length ? catalog.type(types[at]) : undefined;
+    if (type === undefined || value.kind === 'opaque' || value.sources.size === 0 || value.row !== null) continue;
+    if (type.oid === value.resultType || !conversionCanFail(value, type)) continue;
     flow.hazards++;
     flow.probe('expression', value);
   }
@@ -323,7 +341,7 @@ function conversionCanFail(inner: Value, target: Target): boolean {
   if (isString(target) || target.kind === 'p') return false;
   if (target.oid === inner.typeOid) return false;
   if (harmlessPairs.has(`${inner.typeOid}>${target.oid}`)) return false;
-  const from = widening.indexOf(inner.typeOid);
+  const from = widening.indexOf(inner.resultType);
   return from === -1 || widening.indexOf(target.oid) < from;
 }
 
@@ -332,7 +350,9 @@ function conversionCanFail(inner: Value, target: Target): boolean {
  * the size of the result and in the time it takes.
  */
 export function recordChoice(analysis: Analysis, conditions: Value): void {
-  if (analysis.flow?.choosing === true) analysis.flow.probe('expression', conditions);
+  const { flow } = analysis;
+  if (flow?.withheld === null) flow.probe('expression', conditions);
+  else flow?.withheld.add(conditions);
 }
 
 /**

@@ -10,6 +10,7 @@ import { laboursOver } from './failing.ts';
 import { builtinCalled, isBounded, isClock, isCrafted, literalOf, literalText, recordGaps } from './hazards.ts';
 import { evaluate } from '../expressions.ts';
 import { isScalar } from '../plain.ts';
+import { recordCompared, recordUnified } from './unify.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { typeByName } from '../types.ts';
 import { type Value, Dependencies } from '../value.ts';
@@ -28,6 +29,9 @@ export interface Operation {
 const comparing: ReadonlySet<string> = new Set(
   '= <> != < > <= >= ~<~ ~<=~ ~>~ ~>=~ ~= *= *<> *< *> *<= *>= ^@'.split(' '),
 );
+
+/** Operators whose operands are of types of their own. */
+const steps: ReadonlySet<string> = new Set('-> ->> #> #>> ? ?| ?& ~~ ~~* !~~ !~~* ~ ~* !~ !~* || @? @@ #-'.split(' '));
 
 /** Further operators that take every value of the types that they are made for. */
 const taking: ReadonlySet<string> = new Set('-> ->> #> #>> ? ?| ?& -|- <<= >>='.split(' '));
@@ -57,7 +61,6 @@ const bitwise: ReadonlySet<string> = new Set(['&', '|', '#', '~']);
 const int2 = 21;
 const int4 = 23;
 const int8 = 20;
-const oidOid = 26;
 const jsonbOid = 3802;
 const intervalOid = 1186;
 const integers: ReadonlySet<number> = new Set([int2, int4, int8]);
@@ -77,18 +80,15 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
     flow.hazards++;
     flow.probe('expression', value);
   };
-  if (comparing.has(operator) || operator.includes('BETWEEN')) {
-    const hasRows = isDependent(both) && operands.some(({ row }) => row !== null);
-    if (hasRows || isNumberOfObject(operands) || narrows(analysis, [body.lexpr, body.rexpr], both)) fails(both);
-    return;
-  }
-  // NULL can be divided by zero.
-  if (divides(operator) && tagOf(body.rexpr) !== 'A_Const') recordGaps(analysis, operands[0]);
+  // NULL can be divided by zero, is no wrong pattern, and needs no collation.
+  if (isPickyOf(operator, body)) for (const value of operands) recordGaps(analysis, value);
+  if (!steps.has(operator)) recordUnified(analysis, operands);
+  if (comparing.has(operator) || containing.has(operator) || operator.includes('BETWEEN'))
+    recordCompared(analysis, operands);
+  if (comparing.has(operator) || operator.includes('BETWEEN')) return;
   if (likening.has(operator)) {
     if (!isWholePattern(body.rexpr)) fails(both);
   } else if (regular.has(operator) && body.lexpr !== undefined) {
-    // What is no regular expression fails, but not on NULL.
-    for (const value of operands) recordGaps(analysis, value);
     if (isCrafted(analysis, right)) fails(right);
     if (laboursOver(literalText(body.rexpr))) fails(both);
   } else if (!isSafe(analysis, scope, operation)) {
@@ -96,31 +96,11 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
   }
 }
 
-/** Numbers beyond those of objects fail where they are compared with one. */
-function isNumberOfObject(operands: readonly Value[]): boolean {
-  return (
-    operands.some(({ typeOid }) => typeOid === oidOid) &&
-    operands.some((one) => isDependent(one) && one.typeOid !== oidOid)
-  );
-}
-
-/** oid and the types of names, and float4: what is larger fails where it is made one of them. */
-const narrow: ReadonlySet<number> = new Set([oidOid, 700]);
-
-/** Whether one of these is cast to such a type, so that the others are, too. */
-export function narrows(analysis: Analysis, nodes: readonly unknown[], all: Value): boolean {
-  if (!isDependent(all)) return false;
-  return nodes.some((node) => {
-    if (tagOf(node) === 'List') return narrows(analysis, list(record(record(node).List).items), all);
-    return Array.isArray(node) ? narrows(analysis, node, all) : isNarrowing(analysis, node);
-  });
-}
-
-/** Whether it is a cast to such a type. */
-export function isNarrowing(analysis: Analysis, node: unknown): boolean {
-  const cast = unwrap(node, 'TypeCast');
-  const type = cast === null ? undefined : typeByName(analysis, record(cast.typeName));
-  return type !== undefined && (narrow.has(type.oid) || type.name.startsWith('reg'));
+/** Whether it fails on some values of an operand, but for NULL beside them. */
+function isPickyOf(operator: string, { lexpr, rexpr }: AstRecord): boolean {
+  if (divides(operator)) return tagOf(rexpr) !== 'A_Const';
+  if (regular.has(operator)) return lexpr !== undefined;
+  return comparing.has(operator) || likening.has(operator) || operator.includes('BETWEEN');
 }
 
 function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, both }: Operation): boolean {
@@ -337,6 +317,7 @@ function isContainer({ oid, category, elementType }: { oid: number; category: st
 /** `ARRAY[a, b]`, which fails where its elements are arrays of other sizes. Each is worked out once, however deep they nest. */
 export function arrayOf(analysis: Analysis, scope: Scope, elements: readonly unknown[]): Value {
   const values = elements.map((node) => evaluate(analysis, scope, node));
+  recordUnified(analysis, values);
   const all = new Dependencies();
   for (const value of values) all.add(value);
   const { flow } = analysis;

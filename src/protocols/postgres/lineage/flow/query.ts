@@ -16,6 +16,7 @@ import { type Columns, type Value, Dependencies, constant, findColumn, opaque } 
 export function recordSelect(analysis: Analysis, level: Scope, select: AstRecord, columns: Columns): void {
   const flow = analysis.flow;
   if (flow === null) return;
+  if (flow.measuring) recordMeasured(analysis, columns);
   recordCondition(analysis, level, select.whereClause, 'where');
   const aside = besideKeys(analysis, level, select, columns);
   for (const item of list(select.groupClause)) if (!aside.items.has(item)) recordGroup(analysis, level, columns, item);
@@ -28,6 +29,12 @@ export function recordSelect(analysis: Analysis, level: Scope, select: AstRecord
     for (const item of distinct)
       if (!aside.items.has(item)) flow.probe('distinct', outputOrExpression(analysis, level, columns, item));
   recordOrderAndLimit(analysis, level, select, columns, aside.items);
+}
+
+/** EXPLAIN ANALYZE tells how much room what is computed has taken, at every level, and what it is sorted and kept in. */
+function recordMeasured(analysis: Analysis, columns: Columns): void {
+  for (const { value } of columns.list) if (value.kind !== 'column') analysis.flow?.probe('expression', value);
+  if (columns.openAt !== -1 && columns.rest.kind !== 'column') analysis.flow?.probe('expression', columns.rest);
 }
 
 /** A set operation or VALUES: the former compare whole rows unless it is UNION ALL. */

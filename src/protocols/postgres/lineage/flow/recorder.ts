@@ -82,8 +82,8 @@ export class FlowRecorder {
   readonly writes: FlowWrite[] = [];
   /** Expressions so far that can fail, wait or leave a trace; see lineage/flow/hazards.ts. */
   hazards = 0;
-  /** Whether what decides between parts of an expression has to be told: not inside a condition, which is told of as a whole. */
-  choosing = true;
+  /** Takes what decides between parts of an expression inside a condition, which is told of as a whole; null: not inside one. */
+  withheld: Dependencies | null = null;
   /** False while a function's body is read at its creation: its conditions take effect when it is called. */
   probing = true;
   /** What is asked meanwhile; null: nobody wants to know. */

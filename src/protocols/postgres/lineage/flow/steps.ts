@@ -1,7 +1,6 @@
 /** Expressions that are worked out from left to right, and no further than it takes: lists, ranges, rows. */
 import { type AstRecord, list, record, tagOf } from '../../parse/ast.ts';
 import { literalOf, recordBranches, recordChoice } from './hazards.ts';
-import { isNarrowing } from './operators.ts';
 import { evaluate } from '../expressions.ts';
 import { isPlain } from '../plain.ts';
 import type { Analysis, Scope } from '../scope.ts';
@@ -12,8 +11,6 @@ export function isStepwise({ kind, lexpr, rexpr }: AstRecord): boolean {
   const isList = typeof kind === 'string' && (kind === 'AEXPR_IN' || kind.includes('BETWEEN'));
   return isList || tagOf(lexpr) === 'RowExpr' || tagOf(rexpr) === 'RowExpr';
 }
-
-const oidOid = 26;
 
 /** What decides how far it goes is told by what fails on the way, or takes time. */
 export function recordSteps(analysis: Analysis, scope: Scope, before: number, steps: unknown, told: Value): void {
@@ -37,8 +34,7 @@ function isGiven(analysis: Analysis, scope: Scope, node: unknown): boolean {
   if (tag === 'ColumnRef') {
     const value = evaluate(analysis, scope, node);
     // Of a column whose type is not known the comparison may fail.
-    return value.row === null && value.typeOid !== 0 && value.typeOid !== oidOid && isPlain(analysis, value);
+    return !value.record && value.typeOid !== 0 && isPlain(analysis, value);
   }
-  if (tag === 'TypeCast' && isNarrowing(analysis, node)) return false;
   return tag === 'ParamRef' || tag === 'SQLValueFunction' || literalOf(node) !== null;
 }

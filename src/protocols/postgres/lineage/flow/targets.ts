@@ -54,7 +54,7 @@ function probeBehind(analysis: Analysis, view: Columns): void {
     if (relation === undefined) continue;
     for (const table of tablesBehind(analysis, relation)) tables.add(table);
   }
-  for (const table of tables) all.addColumns(relationColumns(table));
+  for (const table of tables) all.addColumns(relationColumns(analysis.catalog, table));
   analysis.flow?.probe('constraint', all.value());
 }
 

@@ -1,0 +1,43 @@
+/** What stands inside or behind a call of an aggregate: FILTER, ORDER BY and WITHIN GROUP. */
+import { type AstRecord, list, names, record } from '../parse/ast.ts';
+import { dependencies, evaluate } from './expressions.ts';
+import { recordCondition } from './flow/conditions.ts';
+import { recordChoice } from './flow/hazards.ts';
+import { recordCompared, recordUnified } from './flow/unify.ts';
+import type { Analysis, Scope } from './scope.ts';
+import { type Value, Dependencies, typedAs } from './value.ts';
+
+/** FILTER and ORDER BY inside an aggregate decide which values come out and how; a window's own order does not. */
+export function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord, result: Value): Value {
+  if (body.agg_filter === undefined && body.agg_order === undefined) return result;
+  const all = new Dependencies();
+  all.add(result);
+  all.add(recordCondition(analysis, scope, body.agg_filter, 'filter'));
+  const within = body.agg_within_group === true;
+  // count(x ORDER BY y) is still only a number.
+  const counts = !within && result.kind === 'constant';
+  if (analysis.flow !== null || !counts) {
+    const order = dependencies(analysis, scope, body.agg_order);
+    if (!counts) all.add(order);
+    // What stands behind WITHIN GROUP is itself aggregated.
+    if (within) recordSorted(analysis, scope, body);
+    else analysis.flow?.probe('order_by', order);
+  }
+  return typedAs(all.value(), result.resultType, result.record);
+}
+
+/** Types whose values lie between others of theirs, without an error. */
+const between: ReadonlySet<number> = new Set([20, 21, 23, 701]);
+
+/** What stands behind WITHIN GROUP is compared with itself and with the arguments, and percentile_cont() calculates with it. */
+function recordSorted(analysis: Analysis, scope: Scope, body: AstRecord): void {
+  if (analysis.flow === null) return;
+  const sorted = list(body.agg_order).map((item) => evaluate(analysis, scope, record(record(item).SortBy).node));
+  const given = list(body.args).map((node) => evaluate(analysis, scope, node));
+  recordCompared(analysis, sorted);
+  for (const [at, value] of sorted.entries()) {
+    recordUnified(analysis, at < given.length ? [value, given[at]] : [value]);
+    const calculates = names(body.funcname).at(-1) === 'percentile_cont' && !between.has(value.resultType);
+    if (calculates && value.sources.size > 0) recordChoice(analysis, value);
+  }
+}
