@@ -80,8 +80,7 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
     flow.hazards++;
     flow.probe('expression', value);
   };
-  // NULL can be divided by zero, is no wrong pattern, and needs no collation.
-  if (isPickyOf(operator, body)) for (const value of operands) recordGaps(analysis, value);
+  for (const value of notCalledFor(operator, body, operands)) recordGaps(analysis, value);
   if (!steps.has(operator)) recordUnified(analysis, operands);
   if (comparing.has(operator) || containing.has(operator) || operator.includes('BETWEEN'))
     recordCompared(analysis, operands);
@@ -96,11 +95,12 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
   }
 }
 
-/** Whether it fails on some values of an operand, but for NULL beside them. */
-function isPickyOf(operator: string, { lexpr, rexpr }: AstRecord): boolean {
-  if (divides(operator)) return tagOf(rexpr) !== 'A_Const';
-  if (regular.has(operator)) return lexpr !== undefined;
-  return comparing.has(operator) || likening.has(operator) || operator.includes('BETWEEN');
+/** Those of the operands that keep it from failing where they are NULL: on zero, a wrong pattern, or two collations. */
+function notCalledFor(operator: string, { lexpr, rexpr }: AstRecord, operands: readonly Value[]): readonly Value[] {
+  if (divides(operator)) return tagOf(rexpr) === 'A_Const' ? [] : operands.slice(0, 1);
+  if (regular.has(operator)) return lexpr === undefined ? [] : operands;
+  const compares = comparing.has(operator) || likening.has(operator) || operator.includes('BETWEEN');
+  return compares ? operands : [];
 }
 
 function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, both }: Operation): boolean {
