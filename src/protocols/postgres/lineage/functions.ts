@@ -178,8 +178,8 @@ function toldByBuiltin(
       // `count(DISTINCT x)` over a column and a guess beside it tells whether they are equal.
       const isHarmless = body.agg_distinct === true ? isAlone : isPlain;
       // The elements of an array are counted, which are part of its value.
-      if (body.func_variadic === true) return computed(args);
-      return computed(args.filter((arg) => !isHarmless(analysis, arg.value)));
+      const counted = body.func_variadic === true ? args : args.filter((arg) => !isHarmless(analysis, arg.value));
+      return shapedBy(name, computed(counted), valuesOf(args));
     }
   }
 }

@@ -437,7 +437,7 @@ select -total from orders
 select (array[1, 2])[total] from orders
     => expression~o.total
 select row(ssn, 1) from customers
-    => expression~c.ssn
+    =>
 select ssn like 'a\\x'::varchar(2) from customers
     => expression~c.ssn
 select json_value('1'::jsonb, '$ ? ($g starts with "1")' passing ssn as g) from customers
@@ -566,5 +566,51 @@ select is_known('x')
     => where=o.note
 select schedule(ssn) from customers
     =>
+`,
+  'what no condition asks': `
+select id from orders where exists (select max(case when ssn like '1%' then pg_sleep(1)::text end) from customers)
+    => expression~c.ssn
+select id from customers where pg_typeof(case when ssn like '1%' then 1 end) is not null
+    => expression~c.ssn
+select id from customers where case when ssn like '1%' then true else false end
+    => where~c.ssn
+select (select row('x', 1)) = x.r from (select row(ssn, id) as r from customers) x
+    => expression~c.id+c.ssn
+select greatest(c, row(1, 'x')::customers) from customers c
+    => expression~c.email+c.email_lower+c.id+c.name+c.profile+c.ssn+c.tags
+select replace((ssn between 'a' and $1)::text, 'x', '') from customers
+    => expression~c.ssn
+select nullif(ssn, '1') = note from customers, orders
+    => expression~c.ssn
+select greatest(nullif(ssn, '1'), 'a') from customers
+    => expression~c.ssn
+select total = tableoid from orders
+    => expression~o.total
+select total from orders union all select 1.5
+    =>
+select total from orders union all select 1::float8
+    => expression~o.total
+select coalesce(total, 0) from orders
+    =>
+select ssn from customers union all select null
+    =>
+select total = $1 from orders
+    =>
+select rank(1) within group (order by total) from orders
+    =>
+select n.k from (select lower(ssn) as x from customers) c, lateral (select c.x as k) n
+    => join~c.ssn
+select n.k from (select lower(ssn) as x, id from customers) c, lateral (select c.id as k) n
+    =>
+explain analyze select count(*) from (select lower(ssn) from customers) x
+    => expression~c.ssn
+explain select count(*) from (select lower(ssn) from customers) x
+    =>
+create collation c (provider = icu, locale = 'und', deterministic = false)
+    => [unknown a collation decides what is equal < ?]
+select id from customers where ssn = 'x'::text
+    => where=c.ssn
+prepare p (text) as select id from customers where ssn = $1
+    => where=c.ssn
 `,
 };
