@@ -216,12 +216,19 @@ rules:
 - An operator probes its operands unless it takes every value: comparisons, \`||\` of texts and access to JSON do, and so does LIKE with
   a written pattern that ends in no single backslash; also small steps (\`salary + 1\`, \`salary * 1.1\`) of a plain column, an aggregate
   or a length, and their quotients by written numbers of 1 and more, by \`count(*)\`, or by \`NULLIF(x, 0)\` of an exact number.
-- A record made of the column (\`ROW(id, email)\`) probes it, and so does whatever compares rows of a table: two fields of different
-  types are an error that comes only once they are reached. So does a subscript that is computed from it, a JSON path with
-  conditions, variables or methods, and any computed output under \`EXPLAIN ANALYZE\`, which shows how much room rows take.
-- What may be NULL by its content (\`nullif\`, \`substring(x from '..')\`, an element, a field) probes where it is given to a function,
-  which fails or takes time only for what is not NULL. So do the left sides of IN, BETWEEN and comparisons of rows, where the right one
-  is more than columns, literals and parameters.
+- Comparing a record (\`ROW(id, email)\`, a whole row, a composite type, an array of these), by an operator, \`GREATEST\`, \`max\`, DISTINCT
+  inside an aggregate or WITHIN GROUP, probes what is in it: two fields of different types are an error that comes only once they are
+  reached. So does a subscript that is computed from the column, a JSON path with conditions, variables or methods, and any computed
+  value under \`EXPLAIN ANALYZE\`, which shows how much room rows take.
+- Values that are made one type although nobody wrote a cast (operands, branches of CASE and COALESCE, elements of an array, columns of
+  a UNION) probe the column where that may fail: a bigint beside an object's number, a numeric beside a float, anything computed beside
+  what has no known type. So does what a function in SQL gives, where its declared type has less room.
+- What may be NULL by its content (\`nullif\`, \`substring(x from '..')\`, an element, a field, a list with a NULL in it) probes where it is
+  given to a function or compared, which fails or takes time only for what is not NULL. So do the left sides of IN, BETWEEN and
+  comparisons of rows, where the right one is more than columns, literals and parameters.
+- A computed value that an item of FROM takes from its neighbour (LATERAL) probes it: plans and statistics count how often the item ran.
+- \`CREATE COLLATION\` is \`unreadable\`: one that is not deterministic finds by one look-up what would take thousands. In the text format of
+  COPY a NULL text that could be a value of a masked column is refused, and masked fields of CSV are always quoted.
 - A function, operator or aggregate with a domain of your own among its types, or an SQL/JSON constructor that returns one, probes its
   arguments: the check of the domain fails or not by the value. \`=\` is equality only where nobody has made another operator of that
   name. What functions in a view ask counts for who reads the view, since their bodies may be replaced.

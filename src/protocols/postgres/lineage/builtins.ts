@@ -83,7 +83,7 @@ const steady: ReadonlySet<string> = new Set(
   (
     'upper lower initcap reverse concat concat_ws quote_literal quote_nullable quote_ident md5 sha224 sha256 sha384 sha512 encode convert_to convert_from text varchar bpchar name ' +
     'to_json to_jsonb row_to_json json_build_object jsonb_build_object json_build_array jsonb_build_array ' +
-    'string_agg json_agg jsonb_agg json_object_agg jsonb_object_agg first_value last_value any_value'
+    'string_agg array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg first_value last_value any_value'
   ).split(' '),
 );
 

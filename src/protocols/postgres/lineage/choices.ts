@@ -21,20 +21,21 @@ export function minMax(analysis: Analysis, scope: Scope, args: readonly unknown[
 
 /** One of the arguments, unchanged. Which one tells more than being NULL only where an argument is computed. */
 export function coalesce(analysis: Analysis, scope: Scope, args: readonly unknown[]): Value {
-  const before = hazardsOf(analysis);
   const conditions = new Dependencies();
   const choices = new Dependencies();
   const values: Value[] = [];
   let result: Value = untyped;
   for (const arg of args) {
+    const before = hazardsOf(analysis);
     const value = evaluate(analysis, scope, arg);
+    // It is worked out only where all in front of it are NULL.
+    recordBranches(analysis, before, conditions.value());
     if (!isPlain(analysis, value)) conditions.add(value);
     if (!value.steady) choices.add(value);
     result = either(result, value);
     values.push(value);
   }
   recordUnified(analysis, values);
-  recordBranches(analysis, before, conditions.value());
   recordChoice(analysis, choices.value());
   return result;
 }

@@ -31,7 +31,7 @@ import { queryColumns } from './select.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './value.ts';
 import { caseExpression, coalesce, minMax } from './choices.ts';
 import { boolOid, literal, textOid, untyped } from './literals.ts';
-import { steadyIf, typedAs, unknownType, withGaps, withRecord } from './value.ts';
+import { madeOf, steadyIf, typedAs, unknownType, withGaps, withRecord } from './value.ts';
 import { holdsRecord, isPlain } from './plain.ts';
 import { indirection, operand, rowExpression } from './records.ts';
 import { collated, isUnchangedCast, recordReturning, typeByName } from './types.ts';
@@ -305,7 +305,7 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   if (mayMiss(body)) return withGaps(typed);
   if (body.kind !== 'AEXPR_OP' || operator !== '||') return typed;
   const isText = operands.every(({ resultType }) => resultType === textOid || resultType === unknownType);
-  return steadyIf(isText ? typedAs(value, textOid) : value, operands);
+  return steadyIf(madeOf(isText ? typedAs(value, textOid) : value, operands), operands);
 }
 
 /** Whether it is NULL by what stands in its operands: a list, an array or a row may have one NULL among others. */

@@ -26,7 +26,7 @@ import { withModifiers } from './modifiers.ts';
 import { declaredTypes, recordTypesOf } from './types.ts';
 import type { Columns, Value } from './value.ts';
 import { Dependencies, constant, either, findColumn, knownColumns, noColumns, opaque, renameColumns } from './value.ts';
-import { rowValue, steadyIf, unionColumns, unknownColumns, withGaps } from './value.ts';
+import { madeOf, rowValue, steadyIf, unionColumns, unknownColumns, withGaps } from './value.ts';
 
 /** What a call returns: as a value in an expression, and as columns in FROM. */
 export interface CallResult {
@@ -172,7 +172,7 @@ function toldByBuiltin(
       if (isVouched(analysis, 'pg_catalog', name)) return toldThrough(analysis, args);
       const value = shapedBy(name, computed(args), valuesOf(args));
       if (findsNothing(name, list(body.args))) return withGaps(value);
-      return isSteadyCall(name, list(body.args)) ? steadyIf(value, valuesOf(args)) : value;
+      return isSteadyCall(name, list(body.args)) ? steadyIf(madeOf(value, valuesOf(args)), valuesOf(args)) : value;
     }
     case 'counts_nulls': {
       // `count(DISTINCT x)` over a column and a guess beside it tells whether they are equal.

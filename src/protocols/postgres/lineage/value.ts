@@ -26,6 +26,8 @@ export interface Value {
   readonly gaps: ReadonlySet<ColumnKey>;
   /** It may be a record, or hold one: these are compared field by field, and fail where two are of different types. */
   readonly record: boolean;
+  /** Of how many values and literals it is put together without growing otherwise; Infinity: not known. */
+  readonly parts: number;
   /** Type OID of what stands here: also of literals ({@link unknownType} for a text), casts and calls. 0: not known. */
   readonly resultType: number;
 }
@@ -60,6 +62,7 @@ export const constant: Value = Object.freeze({
   steady: true,
   gaps: noSources,
   record: false,
+  parts: 1,
   resultType: 0,
 });
 export const opaque: Value = Object.freeze({
@@ -71,6 +74,7 @@ export const opaque: Value = Object.freeze({
   steady: false,
   gaps: noSources,
   record: true,
+  parts: Infinity,
   resultType: 0,
 });
 
@@ -83,7 +87,7 @@ export const unknownColumns: Columns = Object.freeze({ list: [], openAt: 0, rest
 /** @param holdsRecord whether its type is composite, or has one in it. */
 export function columnValue(key: ColumnKey, typeOid: number, holdsRecord = false): Value {
   const sources = new Set([key]);
-  const shape = { row: null, typeOid, record: holdsRecord, resultType: typeOid };
+  const shape = { row: null, typeOid, record: holdsRecord, parts: 1, resultType: typeOid };
   return { kind: 'column', sources, ...shape, alone: true, steady: true, gaps: noSources };
 }
 
@@ -91,6 +95,17 @@ export function columnValue(key: ColumnKey, typeOid: number, holdsRecord = false
 export function typedAs(value: Value, resultType: number, holdsRecord = false): Value {
   if (value.kind === 'opaque' || (value.resultType === resultType && value.record === holdsRecord)) return value;
   return { ...value, resultType, record: holdsRecord };
+}
+
+/** The same value, which is put together of these and no larger than they are. */
+export function madeOf(value: Value, values: readonly Value[]): Value {
+  return value.kind === 'opaque' ? value : { ...value, parts: partsOfAll(values) };
+}
+
+function partsOfAll(values: readonly Value[]): number {
+  let parts = 1;
+  for (const value of values) parts += value.parts;
+  return parts;
 }
 
 /** The same value, which may be a record or hold one. */
@@ -114,7 +129,8 @@ export function either(a: Value, b: Value): Value {
   const alone = a.alone && b.alone && sources.size === 1;
   const gaps = union(a.gaps, b.gaps);
   const record = a.record || b.record;
-  const shape = { row: eitherRow(a, b), typeOid, record, resultType: eitherType(a.resultType, b.resultType) };
+  const parts = Math.max(a.parts, b.parts);
+  const shape = { row: eitherRow(a, b), typeOid, record, parts, resultType: eitherType(a.resultType, b.resultType) };
   return { kind, sources, ...shape, alone, steady: a.steady && b.steady, gaps };
 }
 
@@ -174,7 +190,7 @@ export class Dependencies {
 }
 
 function computedValue(sources: ReadonlySet<ColumnKey>, gaps: ReadonlySet<ColumnKey>, record: boolean): Value {
-  const shape = { row: null, typeOid: 0, record, resultType: 0 };
+  const shape = { row: null, typeOid: 0, record, parts: Infinity, resultType: 0 };
   return { kind: 'expression', sources, ...shape, alone: false, steady: false, gaps };
 }
 
@@ -195,7 +211,9 @@ export function rowValue(columns: Columns): Value {
   if (value === undefined) {
     const all = new Dependencies();
     all.addColumns(columns);
-    value = { ...all.value(), row: columns, record: true };
+    const steady = columns.openAt === -1 && columns.list.every((column) => column.value.steady);
+    const parts = columns.openAt === -1 ? partsOfAll(columns.list.map((column) => column.value)) : Infinity;
+    value = { ...all.value(), row: columns, record: true, steady, parts };
     rows.set(columns, value);
   }
   return value;
@@ -210,8 +228,8 @@ export function fieldOf(value: Value, name: string): Value {
 
 /** A value computed from this one alone. */
 export function computedFrom(value: Value): Value {
-  const { kind, sources, gaps, record } = value;
-  if (kind !== 'opaque' && kind !== 'constant') return computedValue(sources, gaps, record);
+  const { kind, sources, gaps, record, parts } = value;
+  if (kind !== 'opaque' && kind !== 'constant') return { ...computedValue(sources, gaps, record), parts };
   return value.row === null && value.resultType === 0 ? value : { ...value, row: null, resultType: 0 };
 }
 

@@ -56,7 +56,9 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
     isDependent(value) && !isSmallNumber(analysis, name, at, nodes[at]) ? [at] : [],
   );
   const count = nodes.length;
-  const crafted = open.some((at) => isCrafted(analysis, values[at]) && failsOnComputed(name, at, count));
+  const isCraftedAt = (at: number): boolean =>
+    isCrafted(analysis, values[at]) && !(gathering.has(name) && values[at].parts <= partsMax);
+  const crafted = open.some((at) => failsOnComputed(name, at, count) && isCraftedAt(at));
   // What is put somewhere is told of by that.
   const fails = isBuiltin && !isStoring(name) && failsOn(analysis, call, open);
   if (fails) flow.probe('expression', call.all);
@@ -80,6 +82,17 @@ const takingRecords: ReadonlySet<string> = new Set(
     'jsonb_populate_record json_populate_record'
   ).split(' '),
 );
+
+/** Functions that fail on nothing but what is too large. */
+const gathering: ReadonlySet<string> = new Set(
+  (
+    'concat concat_ws string_agg json_agg jsonb_agg json_build_array jsonb_build_array json_build_object jsonb_build_object to_json ' +
+    'to_jsonb row_to_json'
+  ).split(' '),
+);
+
+/** A value that is put together of so few others is too large only where these are. */
+const partsMax = 1000;
 
 /** Functions that make one type of several arguments. */
 const unifying = /^(?:array_\w+|width_bucket|lag|lead|rank|dense_rank|percent_rank|cume_dist)$/;
