@@ -64,7 +64,7 @@ export class MaskContext {
     this.#services = services;
     this.#catalog = new SessionCatalog(catalog);
     this.flows = new StatementFlows(services.strongerMask, distant);
-    this.meanings = new SessionNames(role);
+    this.meanings = new SessionNames(role, this.encoding);
     this.#rules = rules;
     this.#masks = new SessionIndex(services.strongerMask, catalog.fillers, rules);
     this.#texts = new SessionTexts(services.masker);

@@ -45,7 +45,16 @@ export class SessionEncoding {
     return this.ahead > 0 || this.#doubted || this.#failing;
   }
 
-  /** The same of a COPY with an encoding of its own. */
+  /**
+   * Whether names outside ASCII may be others to the target than they are here: converted, and cut at 63 bytes of another length;
+   * where the server's own letters are no UTF-8, all of them look the same to the gate. A server in UTF8 checks what comes from a
+   * client without encoding.
+   */
+  get misspells(): boolean {
+    return this.converts || this.#server !== 'utf8';
+  }
+
+  /** The same as {@link converts} of a COPY with an encoding of its own. */
   copyConverts({ session }: AnalyzedStatement): boolean {
     if (session.kind !== 'copy_to' || session.copy.encoding === null) return false;
     return this.#fails(encodingKey(session.copy.encoding));

@@ -1,6 +1,8 @@
 /** What unqualified names mean in one session as far as the gate knows: the role, the search path, the temporary schema. */
 import { namesRole, searchPathOf } from '../catalog/catalog.ts';
 import type { SearchPath } from '../catalog/catalog.ts';
+import { isAscii } from '../wire/text.ts';
+import type { SessionEncoding } from './sessionEncoding.ts';
 
 export class SessionNames {
   /** Role that the session logged in with. */
@@ -22,7 +24,10 @@ export class SessionNames {
   /** Raised whenever `path` is another one or not known. */
   serial = 0;
 
-  constructor(login: string) {
+  readonly #encoding: SessionEncoding;
+
+  constructor(login: string, encoding: SessionEncoding) {
+    this.#encoding = encoding;
     this.#login = login;
     this.#role = login;
   }
@@ -59,12 +64,14 @@ export class SessionNames {
   /** What SHOW says of the role (`none`: it is that of the session) and of the session. */
   onShownRole(role: string, session: string): void {
     this.#role = role === 'none' ? session : role;
+    this.#doubtSpelling(this.#role);
     this.#derive();
   }
 
   onSearchPath(setting: string): void {
     if (this.#first !== null && this.#first !== setting) this.#moved = true;
     this.#first ??= setting;
+    this.#doubtSpelling(setting);
     this.#setting = setting;
     this.#derive();
   }
@@ -109,6 +116,11 @@ export class SessionNames {
     if (this.#moved) return;
     this.#moved = true;
     this.#derive();
+  }
+
+  /** A name that the target has told in letters which the gate may read otherwise is perhaps that of another schema. */
+  #doubtSpelling(told: string): void {
+    if (this.#encoding.misspells && !isAscii(told)) this.#moved = true;
   }
 
   #derive(): void {

@@ -11,7 +11,7 @@ import type { Conversation } from './conversation.ts';
 import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { portalRunAt } from './portalRun.ts';
-import { isAscii, renamed } from './misreading.ts';
+import { misspelled } from './misreading.ts';
 import { isIndirect, Portal, PreparedStatement, unnamed } from './prepared.ts';
 import { failingParse, failingQuery, failingUnnamedParse, isFault, refusalFor, unknownName } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
@@ -32,7 +32,7 @@ import {
   resultFormats,
 } from '../wire/frontend.ts';
 import { describe, flush } from '../wire/toTarget.ts';
-import { type ByteString, decodeByteString } from '../wire/text.ts';
+import { type ByteString, decodeByteString, isAscii } from '../wire/text.ts';
 
 const flushMessage = flush();
 
@@ -190,7 +190,9 @@ export class ClientMessages {
     const { statements } = analysis;
     const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) return this.#refuse('parse', failing, this.#records.blocked(statements, decision));
+    const refused = decision.permit === null ? decision : this.#verdicts.refusesNames(statements);
+    if (decision.permit === null || refused !== null)
+      return this.#refuse('parse', failing, this.#records.blocked(statements, refused ?? decision));
     const conversation = this.#conversation;
     if (conversation.statements.full) return conversation.fail(clientFault('too many prepared statements'));
     // Of several statements the target refuses all; the first stands for them until it does.
@@ -324,11 +326,11 @@ export class ClientMessages {
     this.#conversation.toTarget.own(describe('portal', portal.name));
   }
 
-  /** In another encoding than the target's a name may grow on its way, and be cut to that of another. */
+  /** A name may grow on its way, and be cut to that of another. */
   #misnamed(name: ByteString, other: ByteString = unnamed): Fault | null {
     const { active, encoding } = this.#conversation.masks;
-    if (!active || !encoding.converts) return null;
-    return isAscii(name) && isAscii(other) ? null : renamed;
+    if (!active || !encoding.misspells) return null;
+    return isAscii(name) && isAscii(other) ? null : misspelled;
   }
 
   #hold(): void {

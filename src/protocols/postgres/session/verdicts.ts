@@ -15,7 +15,7 @@ import type { Foresight } from '../masks/foresight.ts';
 import { looksMasked, mayBeMask } from '../masks/maskedUse.ts';
 import type { GivenToMasked } from '../masks/maskedUse.ts';
 import { MessageEncoding, openedBefore } from './messageEncoding.ts';
-import { misreads } from './misreading.ts';
+import { misreadingFault, misspelled, namesAreAscii } from './misreading.ts';
 import { changesEncoding, hiddenMoves, isQuiet, isUnknownCursor, movesOf } from './moves.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
@@ -102,6 +102,12 @@ export class Verdicts {
     return own === null ? decided : this.decide([own]);
   }
 
+  /** Why the target must not prepare the statements: it reads their names now, however they are spelt when they are run. */
+  refusesNames(statements: readonly AnalyzedStatement[]): Fault | null {
+    const { active, encoding } = this.#conversation.masks;
+    return active && encoding.misspells && !statements.every(namesAreAscii) ? misspelled : null;
+  }
+
   /** The verdict on one run of a prepared statement. */
   judgeRun(prepared: PreparedStatement): Decision | Fault | 'wait' {
     this.#settle(prepared);
@@ -150,7 +156,7 @@ export class Verdicts {
   /** What nearly every statement is: alone, quiet, and among names that are known. null: it is not. */
   #judgeQuiet(decision: Decision, statement: AnalyzedStatement): Decision | null {
     const { masks } = this.#conversation;
-    if (this.#fault !== null || masks.encoding.converts || !masks.certainNow || !isQuiet(statement)) return null;
+    if (this.#fault !== null || masks.encoding.misspells || !masks.certainNow || !isQuiet(statement)) return null;
     const found = masks.useOf(statement, true);
     if (found === 'refresh' || !masks.noMovers) return null;
     this.foresight = null;
@@ -176,7 +182,8 @@ export class Verdicts {
     // What long texts make, or read of it, cannot be foreseen: their trees are elsewhere.
     const isDistant = running.some(({ distant }) => distant !== null);
     for (const statement of running) {
-      const misread = misreads(statement, this.#encoding.converts);
+      // A message is converted as a whole, before any of it may change the encoding.
+      const misread = misreadingFault(statement, masks.encoding.misspells);
       if (misread !== null) return misread;
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
