@@ -2,7 +2,7 @@
 import type { Conversation } from './conversation.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { list, stringConstant, unwrap } from '../parse/ast.ts';
-import { pathSettings } from '../catalog/movers.ts';
+import { pathSettings } from '../catalog/movingCode.ts';
 import { Portal, PreparedStatement } from './prepared.ts';
 import type { Names } from './prepared.ts';
 import { changesNames } from './statementRun.ts';

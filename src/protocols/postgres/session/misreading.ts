@@ -7,7 +7,7 @@ import type { Fault } from '../../../errors.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import type { SettingChange } from '../facts/collect.ts';
 import { hiddenSql } from '../catalog/fillers.ts';
-import { pathSettings } from '../catalog/movers.ts';
+import { pathSettings } from '../catalog/movingCode.ts';
 import { encodingKey, encodingOf } from '../masks/encodings.ts';
 import { tagOf } from '../parse/ast.ts';
 import { definesCode } from './statementRun.ts';

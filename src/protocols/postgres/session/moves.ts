@@ -1,6 +1,7 @@
 /** Whether what is about to run may change what unqualified names mean to what runs behind it. */
 import type { ObjectUse } from '../../../facts.ts';
-import { type Moves, moreMoves, type Movers, setsByCall } from '../catalog/movers.ts';
+import type { Movers } from '../catalog/movers.ts';
+import { type Moves, moreMoves, setsByCall } from '../catalog/movingCode.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { tagOf } from '../parse/ast.ts';
 import { nameKeyOfText } from '../wire/text.ts';
@@ -69,9 +70,30 @@ export function hiddenMoves(
     default:
       break;
   }
-  const named = textMoves(statement, movers);
-  return tagOf(statement.ast) === 'ConstraintsSetStmt' ? moreMoves(named, movers.atCommit) : named;
+  const tag = tagOf(statement.ast);
+  let moves = textMoves(statement, movers);
+  if (tag === 'ConstraintsSetStmt') moves = moreMoves(moves, movers.atCommit);
+  if (statement.changesCatalog || !firesNothing.has(tag)) moves = moreMoves(moves, movers.atChange);
+  return moves;
 }
+
+/** Statements for which no event trigger fires, unless they change the schema as SELECT INTO does. */
+const firesNothing: ReadonlySet<string> = new Set([
+  'SelectStmt',
+  'InsertStmt',
+  'UpdateStmt',
+  'DeleteStmt',
+  'MergeStmt',
+  'CopyStmt',
+  'PrepareStmt',
+  'ExecuteStmt',
+  'DeallocateStmt',
+  'DeclareCursorStmt',
+  'ClosePortalStmt',
+  'VariableSetStmt',
+  'VariableShowStmt',
+  'ConstraintsSetStmt',
+]);
 
 /** A cursor runs what its query calls when it is read. */
 function cursorMoves(
