@@ -297,7 +297,8 @@ export class MaskContext {
   conversionOf(statement: AnalyzedStatement, certain: boolean): MaskedUse | null | 'refresh' {
     const lineage = this.#lineage(statement, certain);
     const index = this.#currentIndex();
-    return lineage === 'refresh' || index === null ? 'refresh' : conversionUse(lineage, index);
+    if (lineage === 'refresh' || index === null) return 'refresh';
+    return conversionUse(lineage, index, certain ? statement : null);
   }
 
   /** What can be known of a message before it runs; null: names mean nothing for certain. */

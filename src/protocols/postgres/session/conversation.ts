@@ -21,7 +21,7 @@ import { ExpectedQueue } from './expected.ts';
 import type { MaskContext } from '../masks/maskContext.ts';
 import { Names } from './prepared.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
-import { changesNames, definesCode, OpenRuns } from './statementRun.ts';
+import { changesNames, definesCode, OpenRuns, still } from './statementRun.ts';
 import type { RunMoves, StatementRun } from './statementRun.ts';
 import { SessionTurns, type TurnAsked } from './sessionTurns.ts';
 import { TransactionStatus } from '../wire/wire.ts';
@@ -202,6 +202,19 @@ export class Conversation {
     this.roleTouched = true;
     this.masks.meanings.onRole(null);
     if (hidden !== 'schema') return;
+    this.schemaTouched = true;
+    this.masks.doubtSchema();
+  }
+
+  /** A run has failed, after a procedure or DO in it may have committed some of what it did. */
+  failed(run: StatementRun): void {
+    const isOpaque = run.statements.some(({ opaque }) => opaque.length > 0);
+    if (run.moves === still && !isOpaque) return;
+    this.moved(run);
+    this.pathTouched = true;
+    this.roleTouched = true;
+    this.masks.meanings.onRole(null);
+    if (!isOpaque) return;
     this.schemaTouched = true;
     this.masks.doubtSchema();
   }

@@ -103,6 +103,7 @@ function takeAway<Value>(held: Names<Value>, ahead: Names<Value>, name: string |
 
 /** The role that a statement sets; null: not known; undefined: the role stays. */
 function roleSetBy(statement: AnalyzedStatement): string | null | undefined {
+  if (statement.opaque.length > 0) return null;
   if (!statement.settings.some(({ name }) => name === null || name === 'role' || name === 'session_authorization')) {
     return undefined;
   }

@@ -275,6 +275,7 @@ export class TargetMessages {
     const answered = answeredBy(front);
     if (front !== null) front.answered = true;
     conversation.takeBackSettings();
+    if (front !== null && front.run !== null) conversation.failed(front.run);
     conversation.inBlock = false;
     if (front?.run?.ended === false) {
       front.run.entry.sqlstate = sqlstate;
