@@ -85,7 +85,7 @@ export class MaskContext {
   }
 
   get version(): number {
-    return this.#version + this.meanings.serial;
+    return this.#version + this.meanings.version;
   }
 
   /** The schema that only this session sees yet should be read by itself, if it is to be believed. */
@@ -296,9 +296,8 @@ export class MaskContext {
   /** What the conversion of a statement's rows to the client's encoding tells of masked columns; null: nothing. */
   conversionOf(statement: AnalyzedStatement, certain: boolean): MaskedUse | null | 'refresh' {
     const lineage = this.#lineage(statement, certain);
-    const index = this.#currentIndex();
-    if (lineage === 'refresh' || index === null) return 'refresh';
-    return conversionUse(lineage, index, certain ? statement : null);
+    if (lineage === 'refresh' || this.#index === null) return 'refresh';
+    return conversionUse(lineage, this.#index, certain ? statement : null);
   }
 
   /** What can be known of a message before it runs; null: names mean nothing for certain. */

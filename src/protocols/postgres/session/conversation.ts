@@ -148,6 +148,14 @@ export class Conversation {
     return this.transaction === TransactionStatus.idle && this.toTarget.empty;
   }
 
+  /** No answer is owed, and nothing is prepared, open or spelt in a way that would hang on what was before. */
+  get fresh(): boolean {
+    const { statements, portals, heldStatements, heldPortals, masks } = this;
+    if (this.expected.length > 0 || this.transaction !== TransactionStatus.idle || masks.encoding.misspells)
+      return false;
+    return statements.empty && portals.empty && heldStatements.empty && heldPortals.empty;
+  }
+
   /** Registers what a message makes the target owe. After an error the target ignores all but Sync. */
   expect(entry: Expected): void {
     if (this.expected.skipping) {
@@ -181,7 +189,7 @@ export class Conversation {
     this.#open.add(run);
     run.moves = moves;
     if (moves.ahead) this.masks.movesAhead++;
-    if (moves.encoding) this.masks.encoding.ahead++;
+    if (moves.encoding) this.masks.encoding.begin();
     run.epoch = this.masks.epoch;
     run.serial = this.masks.schemaSerial;
     run.changesNames = moves.hidden === 'schema' || run.statements.some(changesNames);
@@ -262,7 +270,7 @@ export class Conversation {
     if (this.expected.length === 0) this.portals.deleteIf(this.#closes);
     this.pathTouched = false;
     this.roleTouched = false;
-    this.masks.encoding.touched = false;
+    this.masks.encoding.endTransaction();
     if (!this.schemaTouched) return;
     this.schemaTouched = false;
     this.schemaChanged();
@@ -280,7 +288,7 @@ export class Conversation {
     this.#open.delete(run);
     if (run.changesNames) this.masks.changesAhead--;
     if (run.moves.ahead) this.masks.movesAhead--;
-    if (run.moves.encoding) this.masks.encoding.ahead--;
+    if (run.moves.encoding) this.masks.encoding.end();
     this.#turns.end(run);
     this.counters.rows += run.entry.rows;
     this.counters.maskedValues += run.entry.masked;

@@ -42,7 +42,6 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       if (effect.target === 'all') {
         takeAway(conversation.heldStatements, conversation.statements, null);
         takeAway(conversation.heldPortals, conversation.portals, null);
-        conversation.masks.meanings.forgetPath();
       }
       break;
     case 'transaction':
@@ -68,13 +67,14 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
     const role = roleSetBy(statement);
     if (role !== undefined) {
       conversation.roleTouched = true;
-      conversation.masks.meanings.onRole(role);
+      if (effect.kind === 'discard') conversation.masks.meanings.onDiscarded();
+      else conversation.masks.meanings.onRole(role);
       return;
     }
     // A report comes only with the next ReadyForQuery, and other statements may be run before.
     const path = pathSetBy(statement, conversation.inBlock);
     if (path === null) conversation.masks.meanings.forgetPath();
-    else conversation.masks.meanings.onSearchPath(path);
+    else conversation.masks.meanings.onSet(path);
   }
 }
 

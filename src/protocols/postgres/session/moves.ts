@@ -43,7 +43,7 @@ export function movesOf(conversation: Conversation, running: readonly AnalyzedSt
 
 /** Whether results behind the statement may be in another encoding, as far as its text shows. */
 export function changesEncoding({ masks: { encoding } }: Conversation, statement: AnalyzedStatement): boolean {
-  return encoding.changedBy(statement) || (encoding.touched && endsTransaction(statement));
+  return encoding.changedBy(statement) || (encoding.isTouched && endsTransaction(statement));
 }
 
 /** What the end of the transaction takes back, or settles. */
@@ -89,6 +89,7 @@ const firesNothing: ReadonlySet<string> = new Set([
   'ExecuteStmt',
   'DeallocateStmt',
   'DeclareCursorStmt',
+  'DiscardStmt',
   'ClosePortalStmt',
   'VariableSetStmt',
   'VariableShowStmt',

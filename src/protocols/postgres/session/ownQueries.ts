@@ -92,7 +92,10 @@ export class OwnQueries {
     this.#results = [];
     const { masks, transaction } = this.#conversation;
     const value = results.at(0)?.at(0)?.at(0) ?? null;
-    if (asked === 'path' && value !== null) masks.meanings.onSearchPath(value);
+    if (asked === 'path' && value !== null) {
+      masks.meanings.onSearchPath(value);
+      masks.meanings.settle(this.#conversation.fresh);
+    }
     const session = results.at(1)?.at(0)?.at(0) ?? null;
     if (asked === 'role' && value !== null && session !== null) masks.meanings.onShownRole(value, session);
     if (asked === 'temporary_schema' && value !== null) masks.meanings.onTemp(value);

@@ -150,6 +150,10 @@ export class Names<Value> {
     return name === '' ? this.#unnamed : this.#named.get(name);
   }
 
+  get empty(): boolean {
+    return this.#unnamed === undefined && this.#named.size === 0;
+  }
+
   get full(): boolean {
     return this.#named.size >= namesMax;
   }

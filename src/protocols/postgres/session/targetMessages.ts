@@ -314,6 +314,7 @@ export class TargetMessages {
     if (status === TransactionStatus.idle) conversation.endTransaction();
     conversation.masks.meanings.onReady();
     conversation.masks.encoding.onReady(conversation.expected.length === 0);
+    if (conversation.masks.meanings.discarded) conversation.masks.meanings.settle(conversation.fresh);
     if (conversation.expected.length === 0) conversation.endChange();
     if (front.own) {
       this.#own.onReady();

@@ -169,6 +169,7 @@ export class Verdicts {
   #judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
     const { masks } = this.#conversation;
     this.foresight = null;
+    this.#encoding.begin(running.length === 1);
     if (this.#fault !== null) return this.#fault;
     if (!masks.active || decision.outcome === 'block') return decision;
     let foresight: Foresight | null = null;
@@ -178,7 +179,6 @@ export class Verdicts {
     let pathBehind: string | null = null;
     let uses: MaskedUse[] | null = null;
     let missing = false;
-    this.#encoding.begin(running.length === 1);
     // What long texts make, or read of it, cannot be foreseen: their trees are elsewhere.
     const isDistant = running.some(({ distant }) => distant !== null);
     for (const statement of running) {

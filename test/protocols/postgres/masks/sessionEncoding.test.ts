@@ -57,15 +57,17 @@ test('what may change it is in doubt until the target has told', () => {
     assert.ok(encoding.changedBy(statement(sql)), sql);
   for (const sql of ["set client_encoding = 'UTF8'", "set names 'utf-8'", 'set work_mem = 1000', 'select 1'])
     assert.ok(!encoding.changedBy(statement(sql)), sql);
-  encoding.ahead++;
+  encoding.begin();
   assert.ok(encoding.converts);
-  encoding.ahead--;
+  encoding.end();
   encoding.doubt();
   encoding.onReady(false);
   assert.ok(encoding.converts);
   encoding.onReady(true);
   assert.ok(!encoding.converts);
-  assert.ok(encoding.touched);
+  assert.ok(encoding.isTouched);
+  encoding.endTransaction();
+  assert.ok(!encoding.isTouched);
 });
 
 test('what would have texts read otherwise is refused', () => {
@@ -164,4 +166,22 @@ test('a long text is looked through once', () => {
   const begun = performance.now();
   assert.equal(misreadingFault({ ...one, text }, true), null);
   assert.ok(performance.now() - begun < 500);
+});
+
+test('with the login both encodings are told at once, in whatever order', () => {
+  const told: readonly (readonly [string, string])[] = [
+    ['client_encoding', 'LATIN1'],
+    ['server_encoding', 'LATIN1'],
+  ];
+  for (const order of [told, told.toReversed()]) {
+    const encoding = new SessionEncoding();
+    encoding.onLogin(new Map(order));
+    for (const [name, value] of order) {
+      encoding.onReported(name, value);
+      assert.ok(!encoding.converts, name);
+    }
+  }
+  const encoding = new SessionEncoding();
+  encoding.onLogin(new Map([['server_encoding', 'SQL_ASCII']]));
+  assert.ok(encoding.converts);
 });
