@@ -31,10 +31,8 @@ import {
   readParse,
   resultFormats,
 } from '../wire/frontend.ts';
-import { describe, flush } from '../wire/toTarget.ts';
+import { describe } from '../wire/toTarget.ts';
 import { type ByteString, decodeByteString, isAscii } from '../wire/text.ts';
-
-const flushMessage = flush();
 
 export class ClientMessages {
   readonly #conversation: Conversation;
@@ -114,11 +112,6 @@ export class ClientMessages {
       default:
         conversation.fail(clientFault(`message type ${frame.type} has no place here`));
     }
-  }
-
-  /** Has the target send what it has answered so far; Flush itself is not answered. */
-  askForAnswers(): void {
-    this.#conversation.toTarget.own(flushMessage);
   }
 
   /** COPY data: it runs nothing, so it needs no permit of its own. */

@@ -26,7 +26,9 @@ import type { RunMoves, StatementRun } from './statementRun.ts';
 import { SessionTurns, type TurnAsked } from './sessionTurns.ts';
 import { TransactionStatus } from '../wire/wire.ts';
 import { errorResponse } from '../wire/toClient.ts';
-import { terminate } from '../wire/toTarget.ts';
+import { flush, terminate } from '../wire/toTarget.ts';
+
+const flushMessage = flush();
 
 const maskRuleIds = new WeakMap<MaskRules, readonly RuleId[]>();
 
@@ -175,6 +177,11 @@ export class Conversation {
     if (!this.copyIn && this.expected.lastCommand?.run?.statements.some(copiesIn) !== true) return;
     this.copyIn = false;
     this.copyEnds++;
+  }
+
+  /** Has the target send what it has answered so far; Flush itself is not answered. */
+  askForAnswers(): void {
+    this.toTarget.own(flushMessage);
   }
 
   /** Sends a message of the gate's own. The permit proves that it is not a client's. */

@@ -1,10 +1,10 @@
-/** Texts of the parameters that a Bind gives. */
+/** Values that a Bind gives for parameters, where they are texts that can be compared. */
 import { i32 } from '../../../bytes/bytes.ts';
 import { maskBytesMax } from '../masks/maskedUse.ts';
 import type { BindMessage } from '../wire/frontend.ts';
 import { utf8Text } from '../wire/text.ts';
 
-/** Parameters of a Bind that was read before. There may be 65,535 of them, so their places are looked up once. */
+/** Of a Bind that was read before. There may be 65,535 parameters, so their places are looked up once. */
 export class ParameterTexts {
   readonly #bytes: Uint8Array;
   readonly #bind: BindMessage;

@@ -8,7 +8,7 @@ import type { Doubt } from '../catalog/doubted.ts';
 import type { Conversation } from './conversation.ts';
 import { cancelledFault } from '../masks/distant.ts';
 import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
-import { withExecuted } from './executed.ts';
+import { changesStatements, withExecuted } from './executed.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import type { Expected } from './expected.ts';
 import type { Foresight } from '../masks/foresight.ts';
@@ -25,10 +25,8 @@ import { addsTable, changesNames, type RunMoves, still } from './statementRun.ts
 import { asTemporary, mayBeTemporary } from '../facts/temporaryTables.ts';
 import { ParameterTexts } from './parameterTexts.ts';
 import type { BindMessage } from '../wire/frontend.ts';
-import { flush } from '../wire/toTarget.ts';
-import { nameKeyOfText } from '../wire/text.ts';
+import { type ByteString, nameKeyOfText } from '../wire/text.ts';
 
-const flushMessage = flush();
 export class Verdicts {
   readonly #conversation: Conversation;
   readonly #own: OwnQueries;
@@ -66,19 +64,28 @@ export class Verdicts {
 
   /** The same for a simple query, between whose statements no message can change what names mean. */
   runningQuery(statements: readonly AnalyzedStatement[]): readonly AnalyzedStatement[] {
-    return this.#running(statements, (one, before) => withExecuted(this.#conversation, one, before));
+    return this.#running(statements, (one, mayDiffer) => withExecuted(this.#conversation, one, mayDiffer));
   }
 
   #running(
     statements: readonly AnalyzedStatement[],
-    read: (statement: AnalyzedStatement, before: readonly AnalyzedStatement[]) => AnalyzedStatement,
+    read: (statement: AnalyzedStatement, mayDiffer: boolean) => AnalyzedStatement,
   ): readonly AnalyzedStatement[] {
     if (statements.every(({ executes }) => executes.length === 0)) return statements;
-    return statements.flatMap((statement, index) => {
-      const before = statements.slice(0, index);
-      const inner = statement.executes.map((name) => this.#meaningOf(name, before));
-      return [...inner.filter((one) => one !== null), read(statement, before)];
-    });
+    const running: AnalyzedStatement[] = [];
+    const prepared = new Map<ByteString, AnalyzedStatement>();
+    let mayDiffer = false;
+    for (const statement of statements) {
+      for (const name of statement.executes) {
+        const inner = this.#meaningOf(nameKeyOfText(name), prepared);
+        if (inner !== null) running.push(inner);
+      }
+      running.push(read(statement, mayDiffer));
+      const { session } = statement;
+      if (session.kind === 'prepare') prepared.set(nameKeyOfText(session.name), session.inner);
+      mayDiffer ||= changesStatements.has(session.kind);
+    }
+    return running;
   }
 
   /** Decision on the facts alone. */
@@ -110,7 +117,7 @@ export class Verdicts {
 
   /** The verdict on one run of a prepared statement. */
   judgeRun(prepared: PreparedStatement): Decision | Fault | 'wait' {
-    this.#settle(prepared);
+    this.#distrustOldPlan(prepared);
     const running = this.running(prepared.statements);
     // A table that was the session's own when it was prepared need not be any more.
     const isShort = running.length === 1 && prepared.mayBeTemporary;
@@ -264,27 +271,25 @@ export class Verdicts {
   /** Whether what was sent will be answered: of commands without a Sync behind them the target keeps its answers until it is asked. */
   #askForAnswers(): boolean {
     if (this.answersCome()) return true;
-    const { expected, toTarget } = this.#conversation;
+    const { expected } = this.#conversation;
     if (expected.length === 0 || expected.skipping) return false;
     const last = expected.lastCommand;
-    if (last !== this.#askedBehind) toTarget.own(flushMessage);
+    if (last !== this.#askedBehind) this.#conversation.askForAnswers();
     this.#askedBehind = last;
     return true;
   }
 
   /** The statement that a name means: prepared earlier in the same batch, or in the session. */
-  #meaningOf(name: string, before: readonly AnalyzedStatement[]): AnalyzedStatement | null {
-    const key = nameKeyOfText(name);
-    for (const { session } of before) {
-      if (session.kind === 'prepare' && nameKeyOfText(session.name) === key) return session.inner;
-    }
+  #meaningOf(key: ByteString, before: ReadonlyMap<ByteString, AnalyzedStatement>): AnalyzedStatement | null {
+    const own = before.get(key);
+    if (own !== undefined) return own;
     const prepared = this.#conversation.statements.get(key);
-    if (prepared !== undefined) this.#settle(prepared);
+    if (prepared !== undefined) this.#distrustOldPlan(prepared);
     return prepared?.statement ?? null;
   }
 
   /** A plan that the target keeps is made anew when a table is changed, but not when another one comes to stand in front of it. */
-  #settle({ madeUnder }: PreparedStatement): void {
+  #distrustOldPlan({ madeUnder }: PreparedStatement): void {
     const { masks } = this.#conversation;
     if (masks.active && madeUnder !== masks.names) masks.meanings.onMoved();
   }

@@ -6,8 +6,11 @@ import { type AnalyzedStatement, analyze } from '../../../../src/protocols/postg
 import { SessionEncoding } from '../../../../src/protocols/postgres/masks/sessionEncoding.ts';
 import { parserReady } from '../../../../src/protocols/postgres/parse/parse.ts';
 import type { Conversation } from '../../../../src/protocols/postgres/session/conversation.ts';
-import { hiddenMoves } from '../../../../src/protocols/postgres/session/moves.ts';
-import { Names } from '../../../../src/protocols/postgres/session/prepared.ts';
+import { hiddenMoves, isUnknownCursor, movesOf } from '../../../../src/protocols/postgres/session/moves.ts';
+import type { OwnQueries } from '../../../../src/protocols/postgres/session/ownQueries.ts';
+import { Names, type Portal } from '../../../../src/protocols/postgres/session/prepared.ts';
+import { Verdicts } from '../../../../src/protocols/postgres/session/verdicts.ts';
+import { nameKeyOfText } from '../../../../src/protocols/postgres/wire/text.ts';
 import { shopCatalog, shopRows } from '../catalog/fixture.ts';
 
 before(parserReady);
@@ -26,7 +29,12 @@ const functions: readonly CatalogRow[] = [
 function session(code: readonly CatalogRow[] = []): Conversation {
   const rows: CatalogRows = { ...shopRows, operators: [], casts: [], aggregates: [], functions, code };
   const masks = { movers: shopCatalog(rows).movers(), encoding: new SessionEncoding(), movesAhead: 0, changesAhead: 0 };
-  return { masks, portals: new Names(), statements: new Names() } as unknown as Conversation;
+  return {
+    masks,
+    portals: new Names(),
+    statements: new Names(),
+    heldStatements: new Names(),
+  } as unknown as Conversation;
 }
 
 test('what changes the schema moves what event triggers do', () => {
@@ -46,4 +54,38 @@ test('what changes the schema moves what event triggers do', () => {
     'copy orders to stdout',
   ])
     assert.equal(moves(sql), 'nothing', sql);
+});
+
+test('a cursor moves what any that it may mean does', () => {
+  const conversation = session();
+  const last = (sql: string): string => {
+    const running = statements(sql);
+    return hiddenMoves(conversation, running[running.length - 1], running);
+  };
+  const plain = 'declare c cursor for select 1';
+  const moving = 'declare c cursor for select mover()';
+  assert.equal(last('fetch c'), 'path');
+  assert.equal(last(`${plain}; fetch c`), 'nothing');
+  assert.equal(last(`${plain}; close c; ${moving}; fetch c`), 'path');
+  conversation.portals.put(nameKeyOfText('c'), { prepared: { statement: statements(moving)[0] } } as unknown as Portal);
+  assert.equal(last('fetch c'), 'path');
+  assert.equal(last(`${plain}; fetch c`), 'path');
+  assert.ok(!isUnknownCursor(conversation, statements('fetch c')[0], statements('fetch c')));
+  assert.ok(isUnknownCursor(conversation, statements('fetch d')[0], statements('fetch d')));
+});
+
+test('a message of many statements is judged in time that rises with them', () => {
+  const conversation = session();
+  for (const text of ['fetch c;', 'set search_path = a;', 'declare c cursor for select 1;', 'execute p;']) {
+    const all = statements(text.repeat(10_000));
+    const begun = performance.now();
+    const running = new Verdicts(conversation, null as unknown as OwnQueries).runningQuery(all);
+    movesOf(conversation, running);
+    for (const one of running) {
+      isUnknownCursor(conversation, one, running);
+      hiddenMoves(conversation, one, running);
+    }
+    // It takes about 40 ms.
+    assert.ok(performance.now() - begun < 300, text);
+  }
 });
