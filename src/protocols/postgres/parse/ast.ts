@@ -78,11 +78,29 @@ export function integerConstant(value: unknown): number | null {
   return typeof ival === 'number' ? ival : null;
 }
 
-/** Value of a string constant (`A_Const` with `sval`), through casts such as `'x'::text`; null for anything else. */
+/** Types in which a text stays as it was written, or names what it named. */
+const keepsText: ReadonlySet<string> = new Set('text varchar regclass regproc regprocedure regtype regrole'.split(' '));
+
+/** Value of a string constant (`A_Const` with `sval`), through casts such as `'x'::text` that keep it; null for anything else. */
 export function stringConstant(value: unknown): string | null {
   let at = value;
-  for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) at = cast.arg;
+  for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) {
+    const { names: path, typmods, arrayBounds } = record(cast.typeName);
+    // `'roleX'::char(4)` is another text.
+    if (list(typmods).length + list(arrayBounds).length > 0 || !keepsText.has(names(path).at(-1) ?? '')) return null;
+    at = cast.arg;
+  }
   const constant = unwrap(at, 'A_Const');
   if (constant === null || !isRecord(constant.sval)) return null;
   return text(constant.sval.sval);
+}
+
+/** The same of what the server takes for a text: what names an object is written as the object is called, and not as it is here. */
+export function textConstant(value: unknown): string | null {
+  let at = value;
+  for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) {
+    if ((names(record(cast.typeName).names).at(-1) ?? '').startsWith('reg')) return null;
+    at = cast.arg;
+  }
+  return stringConstant(value);
 }

@@ -80,6 +80,8 @@ test('what would have texts read otherwise is refused', () => {
     "select set_config(n, 'of', true) from t",
     "select set_config(n, 'Shift_JIS', true) from t",
     'select set_config(n, v, true) from t',
+    "select set_config('standard_conforming_stringsX'::char(27), 'off', true)",
+    "select set_config('client_encoding '::bpchar, 'SJIS', true)",
     "create aggregate a(text, bool) (sfunc = set_config, stype = text, initcond = 'x')",
     "create function f() returns text language sql as $$select set_config('standard_conforming_strings', 'off', true)$$",
   ];
@@ -94,6 +96,7 @@ test('what would have texts read otherwise is refused', () => {
     "select set_config('search_path', v, false) from t",
     "select set_config(name, 'view, foreign-table', false) from pg_settings",
     'create aggregate a(int) (sfunc = int4pl, stype = int)',
+    "select set_config('app.tenant'::text, v::text, true) from t",
   ];
   for (const sql of harmless) assert.equal(misreadingFault(statement(sql), false), null, sql);
 });
