@@ -28,6 +28,7 @@ import {
   readBind,
   readExecute,
   readNamed,
+  namesTextTypes,
   readParse,
   resultFormats,
 } from '../wire/frontend.ts';
@@ -192,6 +193,7 @@ export class ClientMessages {
     const statement = statements.length === 0 ? null : statements[0];
     const prepared = new PreparedStatement(message.name, statement, decision, conversation.policy().version);
     prepared.madeUnder = conversation.masks.names;
+    prepared.textParameters = namesTextTypes(bytes, message);
     const entry = new Expected('parse', false);
     entry.statement = prepared;
     entry.undo = conversation.statements.set(message.name, prepared);
@@ -211,7 +213,7 @@ export class ClientMessages {
       return this.#refuse('bind', failingParse, unknownName('statement', decodeByteString(message.statement)));
     }
     const { statements } = prepared;
-    const decision = this.#verdicts.judgeRun(prepared);
+    const decision = this.#verdicts.judgeRun(prepared, bytes, message);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
       return this.#refuse('bind', failingParse, this.#records.blocked(statements, decision));
@@ -256,7 +258,7 @@ export class ClientMessages {
     const { statements } = prepared;
     // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
     const goesOn = portal.run !== null && !portal.run.ended;
-    const decision = goesOn ? this.#verdicts.judgeRest(portal) : this.#verdicts.judgeRun(prepared);
+    const decision = goesOn ? this.#verdicts.judgeRest(portal) : this.#verdicts.judgeRun(prepared, bytes, null);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
       return this.#refuse('execute', failingParse, this.#records.blocked(statements, decision));

@@ -10,6 +10,8 @@ import { hiddenSql } from '../catalog/fillers.ts';
 import { pathSettings } from '../catalog/movingCode.ts';
 import { encodingKey, encodingOf } from '../masks/encodings.ts';
 import { tagOf } from '../parse/ast.ts';
+import { settingsOf } from './boundSettings.ts';
+import type { ParameterTexts } from './parameterTexts.ts';
 import { definesCode } from './statementRun.ts';
 import { isAscii } from '../wire/text.ts';
 
@@ -20,7 +22,9 @@ const encoding: Fault = {
 };
 const anySetting: Fault = {
   code: 'BG_ENCODING_REFUSED',
-  detail: 'set_config() needs the name of its setting as a literal, or a value that no encoding and no switch has',
+  detail:
+    'set_config() needs the name of its setting as a literal or as a parameter in text format, or a value that no encoding and ' +
+    'no switch has',
 };
 /** Names that the target may read otherwise than the gate does; see {@link SessionEncoding.misspells}. */
 export const misspelled: Fault = {
@@ -39,10 +43,17 @@ const refusedEncodings: ReadonlySet<string> = new Set(
     'shiftjis2004 euckr euccn eucjp euctw eucjis2004 muleinternal'
   ).split(' '),
 );
-/** @param misspells see {@link SessionEncoding.misspells}. */
-export function misreadingFault(statement: AnalyzedStatement, misspells: boolean): Fault | null {
+/**
+ * @param misspells see {@link SessionEncoding.misspells}.
+ * @param parameters see {@link settingsOf}.
+ */
+export function misreadingFault(
+  statement: AnalyzedStatement,
+  misspells: boolean,
+  parameters: ParameterTexts | null = null,
+): Fault | null {
   const isReset = resets.has(tagOf(statement.ast));
-  for (const setting of statement.settings) {
+  for (const setting of settingsOf(statement, parameters)) {
     const fault = misreadsBehind(setting, isReset);
     if (fault !== null) return fault;
   }

@@ -62,6 +62,11 @@ export class OwnQueries {
     else if (tempUnknown) this.#ask('temporary_schema', selectTemporarySchema);
   }
 
+  /** A question was sent, and its answer comes whatever the client has sent behind it. */
+  get asking(): boolean {
+    return this.#asking !== null;
+  }
+
   /** Reads the catalog as the session's open transaction sees it, where that would tell more. False: not now, or not again. */
   askForCatalog(): boolean {
     const { masks, transaction } = this.#conversation;

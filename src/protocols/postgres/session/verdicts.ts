@@ -101,7 +101,8 @@ export class Verdicts {
     const decided = this.decide(running);
     const { masks } = this.#conversation;
     if (decided.permit !== null || !masks.active || running.length !== 1 || !mayBeTemporary(running[0])) return decided;
-    if (!masks.certainNow) return this.answersCome() || this.#own.askForCatalog() ? 'wait' : decided;
+    if (!masks.certainNow)
+      return this.#own.asking || this.answersCome() || this.#own.askForCatalog() ? 'wait' : decided;
     const index = masks.certainIndex;
     if (index === null) return this.#readCatalog();
     const { path } = masks.meanings;
@@ -115,14 +116,17 @@ export class Verdicts {
     return active && encoding.misspells && !statements.every(namesAreAscii) ? misspelled : null;
   }
 
-  /** The verdict on one run of a prepared statement. */
-  judgeRun(prepared: PreparedStatement): Decision | Fault | 'wait' {
+  /** The verdict on one run of a prepared statement. `bind`: where its parameters stand; null: they are not known any more. */
+  judgeRun(prepared: PreparedStatement, bytes: Uint8Array, bind: BindMessage | null): Decision | Fault | 'wait' {
     this.#distrustOldPlan(prepared);
     const running = this.running(prepared.statements);
     // A table that was the session's own when it was prepared need not be any more.
     const isShort = running.length === 1 && prepared.mayBeTemporary;
     const decided = isShort ? this.decideNow(running) : this.decideAgain(prepared);
-    return decided === 'wait' ? decided : this.judge(decided, running);
+    if (decided === 'wait') return decided;
+    const given = bind !== null && running.length === 1 && prepared.textParameters && setsAny(running[0]);
+    const parameters = given ? new ParameterTexts(bytes, bind) : null;
+    return this.judge(decided, running, parameters?.allAreTexts === true ? parameters : null);
   }
 
   /** The decision on what is left of a portal's rows. */
@@ -146,14 +150,20 @@ export class Verdicts {
   /**
    * `decision` joined with the judgement of one run. `wait`: what names mean is not known yet and soon will be; ask again
    * after {@link onRelease} or after the next answer of the target. A fault refuses the statement.
+   *
+   * @param parameters of the only statement; null: not known, or not surely texts.
    */
-  judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
+  judge(
+    decision: Decision,
+    running: readonly AnalyzedStatement[],
+    parameters: ParameterTexts | null = null,
+  ): Decision | Fault | 'wait' {
     const isActive = this.#conversation.masks.active;
     this.turn = null;
     this.moves = still;
     const quietly = isActive && running.length === 1 ? this.#judgeQuiet(decision, running[0]) : null;
     if (quietly === null && isActive) this.moves = movesOf(this.#conversation, running);
-    const judged = quietly ?? this.#judge(decision, running);
+    const judged = quietly ?? this.#judge(decision, running, parameters);
     if (judged === 'wait' || isFault(judged) || judged.permit === null || !isActive) return judged;
     this.turn = this.#conversation.turns.ask(this.#conversation, running);
     const fault = this.#conversation.turns.admit(this.turn, this.onRelease);
@@ -173,7 +183,11 @@ export class Verdicts {
     return policy.both(decision, policy.judge(found.use));
   }
 
-  #judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
+  #judge(
+    decision: Decision,
+    running: readonly AnalyzedStatement[],
+    parameters: ParameterTexts | null,
+  ): Decision | Fault | 'wait' {
     const { masks } = this.#conversation;
     this.foresight = null;
     this.#encoding.begin(running.length === 1);
@@ -190,7 +204,7 @@ export class Verdicts {
     const isDistant = running.some(({ distant }) => distant !== null);
     for (const statement of running) {
       // A message is converted as a whole, before any of it may change the encoding.
-      const misread = misreadingFault(statement, masks.encoding.misspells);
+      const misread = misreadingFault(statement, masks.encoding.misspells, parameters);
       if (misread !== null) return misread;
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
@@ -232,7 +246,7 @@ export class Verdicts {
     // Also of what is harmless the rows are judged later, by the catalog that is known then.
     const matters = uses !== null || running.some(({ objects }) => objects.length > 0);
     const answered = masks.movesAhead > 0 ? this.#askForAnswers() : this.answersCome();
-    if (!sure && matters && (answered || this.#own.askForCatalog())) return 'wait';
+    if (!sure && matters && (answered || this.#own.asking || this.#own.askForCatalog())) return 'wait';
     if (uses === null) return decision;
     const policy = this.#conversation.policy();
     let judged = decision;
@@ -350,6 +364,10 @@ export class Verdicts {
     });
     return 'wait';
   }
+}
+
+function setsAny({ settings }: AnalyzedStatement): boolean {
+  return settings.length > 0;
 }
 
 function isMask({ mask, given }: GivenToMasked, parameters: ParameterTexts | null): boolean {
