@@ -209,6 +209,8 @@ rules:
 - Where a session has changed its search path, its role or the schema, and in bodies of functions, an unqualified name stands for every
   table of that name whose masked columns are others: the server may have looked it up before, or will later. Qualified names
   mean what they say. \`standard_conforming_strings = off\` and encodings that cannot be masked are refused.
+- Where the client or the database does not use UTF8, the server may read a name in other letters than ASCII as another one. Then
+  such letters may stand in plain \`'..'\` strings alone: not in names and aliases, nor in a statement with comments or escapes.
 - A computed value of the column given to another function (\`concat(upper(email), '!')\`), or to one of your own, probes it, since it
   could be made to fail, or to be NULL; functions of the server that take anything and give nothing longer (\`upper\`, \`left\`, \`trim\`,
   \`length\`, \`substring\`, ..) may be nested. So does a function of the server that fails on some values of a column (\`int4pl\`,

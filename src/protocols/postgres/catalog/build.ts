@@ -154,7 +154,7 @@ function withStandIns(found: readonly PgFunction[], named: readonly PgFunction[]
   if (found.length === 0) return found;
   const bodies = new Set(found.map(({ language, source }) => `${language} ${source}`));
   const others = named.filter((f) => !bodies.has(`${f.language} ${f.source}`) && !isTemporary(f.schema));
-  return [...found, ...others.filter((f) => !found.includes(f))];
+  return [...found, ...others];
 }
 
 function isTemporary(schema: string): boolean {

@@ -10,6 +10,7 @@ import type { Constraint, ForeignKey } from './constraints.ts';
 import type { Place } from './fillers.ts';
 import type { Movers } from './movers.ts';
 import type { PgType } from './types.ts';
+import { isAscii } from '../wire/text.ts';
 
 declare const columnKeyBrand: unique symbol;
 /** One column of one relation as a number: OID * 4096 + attnum. Unique, because attnum is below 1,664. */
@@ -207,7 +208,8 @@ export function namesRole(setting: string): boolean {
 }
 
 /** Only these letters have a lower case for the server, whatever the locale (downcase_identifier, in UTF8). */
-function lowerAscii(name: string): string {
+export function lowerAscii(name: string): string {
+  if (isAscii(name)) return name.toLowerCase();
   return name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 

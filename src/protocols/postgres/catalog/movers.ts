@@ -6,37 +6,24 @@
  * What it is reached by is told by words: whoever names a table with such a default may run it. A word too many costs a
  * question to the server, one too few would have names believed that mean something else by then.
  */
-import { record, tagOf, text as textOf } from '../parse/ast.ts';
-import { cutIdentifier, type ParseSql, type PgFunction, type Relation } from './catalog.ts';
 import type { CatalogRow, CatalogRows } from './build.ts';
+import { cutIdentifier, lowerAscii, type ParseSql, type PgFunction, type Relation } from './catalog.ts';
 import type { Constraints } from './constraints.ts';
-import { hiddenSql } from './fillers.ts';
-import { sqlBody } from './functionBody.ts';
-
-/** `path`: settings on which names hang, or the encoding of results; `schema`: also what there is. */
-export type Moves = 'nothing' | 'path' | 'schema';
-
-const order: readonly Moves[] = ['nothing', 'path', 'schema'];
-
-export function moreMoves(a: Moves, b: Moves): Moves {
-  return order[Math.max(order.indexOf(a), order.indexOf(b))];
-}
+import { hidesNames, movedBy, moreMoves, type Moves, runsMadeText } from './movingCode.ts';
+import { isAscii } from '../wire/text.ts';
 
 export interface Movers {
   /** Nothing moves anything. */
   readonly none: boolean;
-  /** What a statement of this text, or the body of a function, may move by what it names. */
+  /** What a statement of this text may move by what it names. */
   of(text: string): Moves;
   /** The same by the names of the relations and functions in a statement alone, as if it held every operator. */
   ofNames(names: readonly string[]): Moves;
   /** What the end of a transaction may move: constraint triggers run then. */
   readonly atCommit: Moves;
+  /** What a change of the schema may move: event triggers run then. */
+  readonly atChange: Moves;
 }
-
-/** Settings on which the meaning of unqualified names hangs. */
-export const pathSettings: ReadonlySet<string> = new Set(['search_path', 'role', 'session_authorization']);
-/** With the encoding of results. */
-const meaningSettings: ReadonlySet<string> = new Set([...pathSettings, 'client_encoding']);
 
 export interface MoverParts {
   readonly functions: ReadonlyMap<number, PgFunction>;
@@ -51,196 +38,228 @@ const nothingMoves: Movers = Object.freeze({
   of: () => 'nothing' as const,
   ofNames: () => 'nothing' as const,
   atCommit: 'nothing' as const,
+  atChange: 'nothing' as const,
 });
 
-/** What stands for a cast, a domain or a range: statements use them without naming them. */
-const anything = '*';
-/** What stands for the end of a transaction. */
-const commit = '*commit*';
-
 export function buildMovers(parts: MoverParts): Movers {
-  const found = new Found();
-  for (const f of parts.functions.values()) {
-    found.add(f.name, movedBy(f, parts.parse));
-    if (f.language === 'plpgsql' && /\bexecute\b/i.test(f.source ?? '')) found.addDynamic(f.name);
+  const functions = [...parts.functions.values()];
+  const graph = new Graph();
+  for (const f of functions) {
+    const node = graph.named(f.name);
+    graph.raise(node, movedBy(f, parts.parse));
+    if (runsMadeText(f)) graph.raiseDynamic(node);
   }
-  const edges = edgesOf(parts);
-  for (const [to, from] of edges) if (from === '') found.add(to, 'path');
-  if (found.empty) return nothingMoves;
-  const bodies = [...parts.functions.values()].filter(({ source }) => source !== null);
-  for (let grown = true; grown;) {
-    grown = false;
-    for (const [to, from] of edges) if (from !== '' && found.add(to, found.byName(from))) grown = true;
-    for (const { name, source } of bodies) if (found.add(name, found.of(source ?? ''))) grown = true;
-  }
-  return {
-    none: false,
-    of: (text) => found.of(text),
-    ofNames: (names) => found.ofNames(names),
-    atCommit: found.byName(commit),
-  };
+  for (const edge of edgesOf(parts)) graph.connect(edge);
+  if (graph.still) return nothingMoves;
+  for (const { name } of parts.relations.values()) graph.named(name);
+  for (const { name, source } of functions) if (source !== null) graph.read(graph.named(name), source);
+  graph.spread();
+  return moversOf(graph);
 }
 
-/** What runs when something else does, by names; '' stands for the server's own ways to set what is given as text. */
-function edgesOf({ functions, relations, constraints, rows }: MoverParts): [string, string][] {
+interface Named {
+  readonly kind: 'name';
+  readonly name: string;
+}
+
+/** Where code is run: where a function or relation is named, or without a name: by a cast, a type or an operator `anywhere`. */
+type Place = Named | { readonly kind: 'anywhere' | 'commit' | 'change' };
+
+/** What is run there. `settings`: the server's own ways to set what is given as text. */
+type Code = Named | { readonly kind: 'settings' };
+
+interface Edge {
+  readonly to: Place;
+  readonly from: Code;
+  /** Whoever names the one gives the other its arguments. */
+  readonly calls: boolean;
+}
+
+const anywhere: Place = { kind: 'anywhere' };
+const commit: Place = { kind: 'commit' };
+const change: Place = { kind: 'change' };
+const settings: Code = { kind: 'settings' };
+
+/** What runs when something else does, as far as the catalog says so. */
+function edgesOf({ functions, relations, constraints, rows }: MoverParts): readonly Edge[] {
   const { code = [], operators = [], casts = [], aggregates = [] } = rows;
-  const edges: [string, string][] = [];
-  const called = (oid: string | null): string | undefined => (oid === '0' ? '' : functions.get(Number(oid))?.name);
-  const nameOf = (kind: string | null, oid: number): string | undefined => {
-    if (kind === 'r') return relations.get(oid)?.name;
-    if (kind === 'f') return functions.get(oid)?.name;
-    return kind === 'c' ? commit : anything;
+  const edges: Edge[] = [];
+  const functionAt = (oid: string | null): Named | null => named(functions.get(Number(oid)));
+  const relationAt = (oid: string | number | null): Named | null => named(relations.get(Number(oid)));
+  const placeOf = (kind: string | null, oid: string | null): Place | null => {
+    if (kind === 'r') return relationAt(oid);
+    if (kind === 'f') return functionAt(oid);
+    if (kind === 'c') return commit;
+    return kind === 'e' ? change : anywhere;
   };
-  const add = (to: string | undefined, from: string | undefined): void => {
-    if (to !== undefined && from !== undefined) edges.push([to, from]);
+  const add = (to: Place | null, from: Code | null, calls = false): void => {
+    if (to !== null && from !== null) edges.push({ to, from, calls });
   };
   for (const [kind, oid, by] of code) {
-    if (kind === 'v') add(relations.get(Number(oid))?.name, relations.get(Number(by))?.name);
-    else add(nameOf(kind, Number(oid)), called(by));
+    if (kind === 'v') add(relationAt(oid), relationAt(by));
+    else add(placeOf(kind, oid), by === '0' ? settings : functionAt(by));
   }
-  const hidden = (row: CatalogRow): string | undefined => (row[2] === 'set_config' ? '' : called(row[1]));
+  const hidden = (row: CatalogRow): Code | null => (row[2] === 'set_config' ? settings : functionAt(row[1]));
   // Keywords stand for operators: LIKE, BETWEEN, IN, CASE.
-  for (const row of operators) add(anything, hidden(row));
-  for (const row of casts) add(anything, hidden(row));
-  for (const row of aggregates) add(functions.get(Number(row[0]))?.name, hidden(row));
+  for (const row of operators) add(anywhere, hidden(row));
+  for (const row of casts) add(anywhere, hidden(row));
+  for (const row of aggregates) add(functionAt(row[0]), hidden(row), true);
   // Cascades reach the tables that reference this one; rows of a parent are those of its children.
   for (const [referenced, keys] of constraints.referencing)
-    for (const { relation } of keys) add(relations.get(referenced)?.name, relations.get(relation)?.name);
-  for (const { name, parents } of relations.values())
-    for (const parent of parents) add(relations.get(parent)?.name, name);
+    for (const { relation } of keys) add(relationAt(referenced), relationAt(relation));
+  for (const relation of relations.values())
+    for (const parent of relation.parents) add(relationAt(parent), named(relation));
   return edges;
 }
 
-const words = /[\p{L}_][\p{L}\p{N}_$]*/gu;
-const isWord = /^[\p{L}_][\p{L}\p{N}_$]*$/u;
+function named(object: { readonly name: string } | undefined): Named | null {
+  return object === undefined ? null : { kind: 'name', name: object.name };
+}
 
-/** Names that move something, as they come to light. */
-class Found {
-  readonly #words = new Map<string, Moves>();
-  /** Names that must be quoted. */
-  readonly #others = new Map<string, Moves>();
-  /** Functions that run text which is made: where a statement names them, and not where a trigger of the owner's calls them. */
-  readonly #dynamic = new Set<string>();
+/** Words as the server's lexer sees them, in ASCII lower case: every letter outside ASCII may stand in a name. */
+const words = /[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*/g;
+const isWord = /^[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*$/;
 
-  get empty(): boolean {
-    return this.#words.size + this.#others.size + this.#dynamic.size === 0;
+/** A text so that names in it can be compared: no more is folded than the server folds, or a name would be cut elsewhere. */
+function comparable(text: string): string {
+  return lowerAscii(text).replaceAll('""', '"');
+}
+
+class Node {
+  /** As texts write it; null: a place without a name. */
+  readonly name: string | null;
+  moves: Moves = 'nothing';
+  /**
+   * It runs text that is made. That counts where a statement names it, or what calls it by name, and not where a default or a
+   * trigger of the owner's runs it, with the owner's text.
+   */
+  dynamic = false;
+  /** Places and functions where it runs. */
+  readonly runsIn: { readonly at: Node; readonly calls: boolean }[] = [];
+  /** It has changed since this was told to those. */
+  waiting = false;
+
+  constructor(name: string | null) {
+    this.name = name;
   }
 
-  addDynamic(name: string): void {
-    this.#dynamic.add(name.toLowerCase());
+  /** Where a statement names it. */
+  get whereNamed(): Moves {
+    return this.dynamic ? moreMoves(this.moves, 'path') : this.moves;
+  }
+}
+
+/** What runs where, and what it moves: a node for each name, as a path or a rename may lead to any function that has it. */
+class Graph {
+  readonly anywhere = new Node(null);
+  readonly commit = new Node(null);
+  readonly change = new Node(null);
+  readonly names = new Map<string, Node>();
+  /** Functions with what their bodies say, where that may be needed again. */
+  readonly #bodies: { readonly node: Node; readonly text: string }[] = [];
+  /** Functions whose bodies may name any other without showing it. */
+  readonly #hiding: Node[] = [];
+  /** Nodes that move more than has been told to where they run. */
+  readonly #waiting: Node[] = [];
+
+  get still(): boolean {
+    return this.#waiting.length === 0;
   }
 
-  ofNames(names: readonly string[]): Moves {
-    let moves = this.byName(anything);
-    for (const one of this.#others.values()) moves = moreMoves(moves, one);
-    for (const name of names) {
-      moves = moreMoves(moves, this.byName(name));
-      if (this.#dynamic.has(name.toLowerCase())) moves = moreMoves(moves, 'path');
+  named(name: string): Node {
+    const key = comparable(name);
+    let node = this.names.get(key);
+    if (node === undefined) this.names.set(key, (node = new Node(key)));
+    return node;
+  }
+
+  connect({ to, from, calls }: Edge): void {
+    const at = to.kind === 'name' ? this.named(to.name) : this[to.kind];
+    if (from.kind === 'settings') this.raise(at, 'path');
+    else this.named(from.name).runsIn.push({ at, calls });
+  }
+
+  raise(node: Node, moves: Moves): void {
+    const raised = moreMoves(node.moves, moves);
+    if (raised === node.moves) return;
+    node.moves = raised;
+    this.#wait(node);
+  }
+
+  raiseDynamic(node: Node): void {
+    if (node.dynamic) return;
+    node.dynamic = true;
+    this.#wait(node);
+  }
+
+  #wait(node: Node): void {
+    if (node.waiting) return;
+    node.waiting = true;
+    this.#waiting.push(node);
+  }
+
+  /** Notes whom the body of a function names. Names that are no words are looked for when one of them is found to move something. */
+  read(node: Node, source: string): void {
+    const text = comparable(source);
+    this.#bodies.push({ node, text });
+    if (hidesNames(text)) this.#hiding.push(node);
+    for (const word of new Set(text.match(words))) {
+      const called = this.names.get(cutIdentifier(word));
+      if (called !== undefined && called !== node) called.runsIn.push({ at: node, calls: true });
     }
-    return moves;
   }
 
-  /** True: that is news. */
-  add(name: string, moves: Moves): boolean {
-    if (moves === 'nothing') return false;
-    const key = name.toLowerCase();
-    const names = isWord.test(key) ? this.#words : this.#others;
-    const before = names.get(key) ?? 'nothing';
-    const after = moreMoves(before, moves);
-    if (after === before) return false;
-    names.set(key, after);
-    return true;
-  }
-
-  byName(name: string): Moves {
-    const key = name.toLowerCase();
-    return this.#words.get(key) ?? this.#others.get(key) ?? 'nothing';
-  }
-
-  of(text: string): Moves {
-    const lower = text.toLowerCase().replaceAll('""', '"');
-    let moves = this.byName(anything);
-    // Such a name is written in a way that does not show it.
-    if (lower.includes('u&')) {
-      for (const one of this.#words.values()) moves = moreMoves(moves, one);
-      if (this.#dynamic.size > 0) moves = moreMoves(moves, 'path');
+  /** Tells each place what is moved by what runs there. A node is told of at most three times, so this ends. */
+  spread(): void {
+    for (let node = this.#waiting.pop(); node !== undefined; node = this.#waiting.pop()) {
+      node.waiting = false;
+      for (const { at, calls } of node.runsIn) this.#tell(node, at, calls);
+      if (node.name === null) continue;
+      for (const at of this.#hiding) this.#tell(node, at, true);
+      if (isWord.test(node.name)) continue;
+      for (const { node: at, text } of this.#bodies) if (text.includes(node.name)) this.#tell(node, at, true);
     }
-    if (this.#words.size + this.#dynamic.size > 0)
-      for (const [word] of lower.matchAll(words)) {
-        const name = cutIdentifier(word);
-        const known = this.#words.get(name);
-        if (known !== undefined) moves = moreMoves(moves, known);
-        if (this.#dynamic.has(name)) moves = moreMoves(moves, 'path');
-      }
-    for (const [name, one] of this.#others) if (lower.includes(name)) moves = moreMoves(moves, one);
-    return moves;
+  }
+
+  #tell(node: Node, at: Node, calls: boolean): void {
+    this.raise(at, node.moves);
+    if (calls && node.dynamic) this.raiseDynamic(at);
   }
 }
 
-/** Ways to run text that is made, and to write a name so that it is not found. */
-const hides = new RegExp(hiddenSql, 'i');
-const comments = /--[^\n]*|\/\*[\s\S]*?\*\//g;
-const setConfig = /set_config/gi;
-/** The literal is all of the name: nothing is put behind it, and it does not go on in the next line. */
-const harmlessConfig = /set_config"?\s*\(\s*'([\w.]+)'\s*,/gi;
-
-/** Whether SQL text can set what names hang on by a call. */
-export function setsByCall(source: string): boolean {
-  if (hides.test(source) || /pg_settings/i.test(source)) return true;
-  const calls = source.match(setConfig)?.length ?? 0;
-  if (calls === 0) return false;
-  const harmless = [...source.matchAll(harmlessConfig)].filter(([, name]) => !meaningSettings.has(name.toLowerCase()));
-  return harmless.length < calls;
-}
-
-const plpgsqlSets =
-  /search_path|client_encoding|\bset\s+(?:local\s+|session\s+)?names\b|\bset\s+(?:local\s+|session\s+)?(?:role|schema|session\s+authorization)\b|\breset\b|\bdiscard\b/i;
-const plpgsqlDefines = /\b(?:create|alter|drop|import)\b/i;
-
-/** What the body of a function may move by itself. One of an extension is believed where its code cannot be read. */
-function movedBy({ language, kind, extension, source }: PgFunction, parse: ParseSql): Moves {
-  if (kind === 'a') return 'nothing';
-  if (language === 'c' || language === 'internal') return extension === null ? 'schema' : 'nothing';
-  if (source === null) return 'schema';
-  const byCall: Moves = setsByCall(source) ? 'path' : 'nothing';
-  if (language === 'sql') return moreMoves(byCall, movedByStatements(source, parse));
-  if (language !== 'plpgsql') return 'path';
-  // What looks like a comment may stand in a string.
-  const texts = [source, source.replaceAll(comments, ' ')];
-  if (texts.some((text) => plpgsqlDefines.test(text))) return 'schema';
-  return texts.some((text) => plpgsqlSets.test(text)) ? 'path' : byCall;
-}
-
-const queries: ReadonlySet<string> = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
-/** Without one of these no statement of a body is anything but a query. */
-const commands = /\b(?:set|reset|discard|create|alter|drop|import|do|call|execute|security|comment|grant|revoke)\b/i;
-
-function movedByStatements(source: string, parse: ParseSql): Moves {
-  const sql = sqlBody(source);
-  if (!commands.test(sql)) return 'nothing';
-  const statements = parse(sql);
-  if (statements === null) return 'schema';
-  let moves: Moves = 'nothing';
-  for (const statement of statements) moves = moreMoves(moves, movedByStatement(statement));
-  return moves;
-}
-
-const harmless: ReadonlySet<string> = new Set([
-  'NotifyStmt',
-  'LockStmt',
-  'ListenStmt',
-  'ExplainStmt',
-  'TruncateStmt',
-  'VariableShowStmt',
-]);
-
-function movedByStatement(statement: unknown): Moves {
-  const tag = tagOf(statement);
-  if (queries.has(tag) || harmless.has(tag)) return 'nothing';
-  if (tag === 'DiscardStmt') return 'path';
-  // What it calls is found by its name.
-  if (tag === 'CallStmt') return 'nothing';
-  if (tag !== 'VariableSetStmt') return 'schema';
-  const { name, kind } = record(record(statement)[tag]);
-  return kind === 'VAR_RESET_ALL' || meaningSettings.has(textOf(name).toLowerCase()) ? 'path' : 'nothing';
+/** What statements may move, by the names in their texts. */
+function moversOf(graph: Graph): Movers {
+  const everywhere = graph.anywhere.moves;
+  const byWord = new Map<string, Moves>();
+  const quoted: [string, Moves][] = [];
+  let [any, untold]: [Moves, Moves] = [everywhere, everywhere];
+  for (const [name, { whereNamed }] of graph.names) {
+    if (whereNamed === 'nothing') continue;
+    any = moreMoves(any, whereNamed);
+    if (isWord.test(name)) byWord.set(name, whereNamed);
+    else quoted.push([name, whereNamed]);
+    if (!isWord.test(name) || !isAscii(name)) untold = moreMoves(untold, whereNamed);
+  }
+  return {
+    none: false,
+    of: (text) => {
+      const lower = comparable(text);
+      if (hidesNames(lower)) return any;
+      let moves = everywhere;
+      if (byWord.size > 0)
+        for (const [word] of lower.matchAll(words))
+          moves = moreMoves(moves, byWord.get(cutIdentifier(word)) ?? 'nothing');
+      for (const [name, one] of quoted) if (lower.includes(name)) moves = moreMoves(moves, one);
+      return moves;
+    },
+    // Names of functions come in lower case, of any letter, and without what stands in front of their last dot: not every name
+    // can be told from them.
+    ofNames: (names) => {
+      let moves = untold;
+      for (const name of names) moves = moreMoves(moves, byWord.get(comparable(name)) ?? 'nothing');
+      return moves;
+    },
+    atCommit: moreMoves(everywhere, graph.commit.moves),
+    atChange: moreMoves(everywhere, graph.change.moves),
+  };
 }

@@ -225,6 +225,7 @@ const sums = [
   ),
   summed(version('g', 'g.oid'), `pg_trigger g WHERE NOT g.tgisinternal AND ${lasting('g.tgrelid')}`),
   summed(version('y', 'y.oid'), 'pg_policy y'),
+  summed(version('v', 'v.oid'), 'pg_event_trigger v'),
   // Which functions belong to an extension.
   summed(
     version('d', 'd.objid'),

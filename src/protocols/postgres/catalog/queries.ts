@@ -223,10 +223,21 @@ function holds(node: string, mark: string): string {
 const setsConfig = "':funcid ' || 'pg_catalog.set_config'::pg_catalog.regproc::pg_catalog.oid || ' '";
 const usesSettings = "':relid ' || 'pg_catalog.pg_settings'::pg_catalog.regclass::pg_catalog.oid || ' '";
 
+/** Catalogs whose dependents are told by what names them. */
+const namedOtherwise = ['attrdef', 'rewrite', 'policy', 'constraint', 'trigger', 'class', 'proc', 'event_trigger']
+  .map((name) => `'pg_catalog.pg_${name}'::pg_catalog.regclass`)
+  .join(', ');
+
 /**
  * Functions of users that are run without being named: kind and OID of what runs them, and the OID of the function, 0 for the
- * server's own ways to change settings. Kinds: `r` a relation, `f` a function by its defaults, `t` a type, `c` the end of a
- * transaction; `v` a relation that reaches another one, by a view, a rule or a policy. Views, rules, defaults, policies, checks, indexes, partition keys and triggers are all kept as dependencies.
+ * server's own ways to change settings. Kinds:
+ *
+ *  - `r` a relation: views, rules, defaults, policies, checks, indexes, partition keys and triggers are all kept as dependencies;
+ *  - `f` a function, by its defaults or an SQL-standard body;
+ *  - `c` the end of a transaction, by triggers that may be deferred;
+ *  - `e` a change of the schema, by event triggers;
+ *  - `t` a type, an operator, or whatever else there is that depends on a function: statements need not name it;
+ *  - `v` is a relation that reaches another one, by a view, a rule or a policy.
  */
 const codeSql = `WITH used AS (
   SELECT d.classid, d.objid, d.refobjid AS called FROM pg_catalog.pg_depend d
@@ -271,4 +282,6 @@ SELECT v.kind, v.oid, v.called FROM (
     WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
     AND d.refobjid >= ${firstUserOid} AND d.refobjid <> x.polrelid
   UNION SELECT 'f', u.objid, u.called FROM used u WHERE u.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-  UNION SELECT 't', u.objid, u.called FROM used u WHERE u.classid = 'pg_catalog.pg_type'::pg_catalog.regclass) v ${limit}`;
+  UNION SELECT 'e', 0, u.called FROM used u JOIN pg_catalog.pg_event_trigger x ON x.oid = u.objid
+    WHERE u.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND x.evtenabled <> 'D'
+  UNION SELECT 't', u.objid, u.called FROM used u WHERE u.classid NOT IN (${namedOtherwise})) v ${limit}`;

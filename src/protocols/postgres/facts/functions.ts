@@ -2,7 +2,7 @@
  * Function calls that matter beyond their name: those that run SQL from a string, open a relation by its name in a
  * string, or change a setting.
  */
-import { type AstRecord, list, names, record, stringConstant, unwrap } from '../parse/ast.ts';
+import { type AstRecord, list, names, record, stringConstant, textConstant, unwrap } from '../parse/ast.ts';
 import type { FactsCollector } from './collect.ts';
 
 /** Functions that run SQL given as text. Bare names: an extension may live in any schema. */
@@ -170,8 +170,8 @@ function noteSetConfig(facts: FactsCollector, args: readonly unknown[]): void {
   facts.literalFree = false;
   const isLocal = record(unwrap(namedArgument(args[2]), 'A_Const')?.boolval);
   facts.settings.push({
-    name: stringConstant(namedArgument(args[0]))?.toLowerCase() ?? null,
-    value: stringConstant(namedArgument(args[1])),
+    name: textConstant(namedArgument(args[0]))?.toLowerCase() ?? null,
+    value: textConstant(namedArgument(args[1])),
     local: isLocal.boolval === true,
   });
 }

@@ -65,7 +65,7 @@ export class MaskContext {
     this.#services = services;
     this.#catalog = new SessionCatalog(catalog);
     this.flows = new StatementFlows(services.strongerMask, distant);
-    this.meanings = new SessionNames(role);
+    this.meanings = new SessionNames(role, this.encoding);
     this.#rules = rules;
     this.#masks = new SessionIndex(services.strongerMask, catalog.fillers, rules);
     this.#texts = new SessionTexts(services.masker);
@@ -86,7 +86,7 @@ export class MaskContext {
   }
 
   get version(): number {
-    return this.#version + this.meanings.serial;
+    return this.#version + this.meanings.version;
   }
 
   /** The schema that only this session sees yet should be read by itself, if it is to be believed. */
@@ -295,8 +295,8 @@ export class MaskContext {
   /** What the conversion of a statement's rows to the client's encoding tells of masked columns; null: nothing. */
   conversionOf(statement: AnalyzedStatement, certain: boolean): MaskedUse | null | 'refresh' {
     const lineage = this.#lineage(statement, certain);
-    const index = this.#currentIndex();
-    return lineage === 'refresh' || index === null ? 'refresh' : conversionUse(lineage, index);
+    if (lineage === 'refresh' || this.#index === null) return 'refresh';
+    return conversionUse(lineage, this.#index, certain ? statement : null);
   }
 
   /** What can be known of a message before it runs; null: names mean nothing for certain. */

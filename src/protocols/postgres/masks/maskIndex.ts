@@ -127,10 +127,7 @@ export function columnMasks(catalog: Catalog, rules: MaskRules, strongerMask: St
     if (named.size > 0) gatherOrigins({ catalog, named, safe, seen: new Set(), found }, key, true);
     return [...found.values()];
   };
-  const standIns = standInsIn(catalog, ({ byName }, name) => {
-    const column = byName.get(name);
-    return column !== undefined && maskOf(column.key) !== null;
-  });
+  const standIns = standInsIn(catalog, ({ key }) => maskOf(key)?.mask ?? null);
   return Object.freeze({
     catalog: named.size === 0 ? catalog : { ...catalog, standIns },
     rules,

@@ -3,10 +3,12 @@
  * the statement and from the masks in force.
  */
 import type { ColumnCopy, ColumnName, ColumnProbe, MaskedUse, MaskSpec } from '../../../facts.ts';
-import type { ColumnKey } from '../catalog/catalog.ts';
-import { keyRelation } from '../catalog/catalog.ts';
+import type { Catalog, ColumnKey } from '../catalog/catalog.ts';
+import { anyPath, keyRelation } from '../catalog/catalog.ts';
+import type { AnalyzedStatement } from '../facts/facts.ts';
 import type { Flow, FlowProbe, FlowWrite, Given } from '../lineage/flow/flow.ts';
 import type { Lineage } from '../lineage/lineage.ts';
+import { names, record, unwrap } from '../parse/ast.ts';
 import type { ColumnMaskIndex, StrongerMask } from './maskIndex.ts';
 
 /** A bare value that a statement writes into a masked column. */
@@ -35,14 +37,33 @@ export function statementUse(flow: Flow, index: ColumnMaskIndex, stronger: Stron
   return gathered.result();
 }
 
-/** What a conversion of these outputs that may fail tells of: of bare columns only that they hold such a character. */
-export function conversionUse(lineage: Lineage, index: ColumnMaskIndex): MaskedUse | null {
-  if (!index.any) return null;
+/**
+ * What a conversion of these outputs that may fail tells of: of bare columns only that they hold such a character.
+ *
+ * @param statement the one whose rows they are, if its names are known for certain.
+ */
+export function conversionUse(
+  lineage: Lineage,
+  index: ColumnMaskIndex,
+  statement: AnalyzedStatement | null,
+): MaskedUse | null {
+  if (!index.any || (statement !== null && callsWithoutRows(statement, index.catalog))) return null;
   const gathered = new UseGatherer(index, (mask) => mask);
   for (const { kind, sources } of [...lineage.head, ...lineage.tail, ...(lineage.rest === null ? [] : [lineage.rest])])
     if (kind !== 'column')
       gathered.probe({ sources, opaque: kind === 'opaque', clause: 'encoding', equality: false, by: null });
   return gathered.result().use;
+}
+
+/** Modes of parameters that a procedure gives back as a row. */
+const givesBack: ReadonlySet<string> = new Set(['o', 'b', 't']);
+
+/** CALL of a procedure that has no row to give, whichever of its name is meant. */
+function callsWithoutRows({ ast }: AnalyzedStatement, catalog: Catalog): boolean {
+  const call = unwrap(ast, 'CallStmt');
+  if (call === null) return false;
+  const called = catalog.functions(null, names(record(call.funccall).funcname).at(-1) ?? '', anyPath);
+  return called.length > 0 && called.every(({ modes }) => !modes.some((mode) => givesBack.has(mode)));
 }
 
 class UseGatherer {
@@ -59,12 +80,7 @@ class UseGatherer {
   }
 
   probe({ sources, opaque, clause, equality, by }: FlowProbe): void {
-    if (opaque)
-      this.#unreadable.add(
-        clause === 'constraint'
-          ? 'what constraints would ask cannot be read'
-          : `what decides in ${clauseText(clause)} cannot be read`,
-      );
+    if (opaque) this.#unreadable.add(unreadableText(clause));
     for (const source of sources) {
       for (const { relation, column, unchanged } of this.#index.originsOf(source)) {
         const name = { schema: relation.schema, table: relation.name, column: column.name };
@@ -145,6 +161,14 @@ class UseGatherer {
 
 function countOf(mask: MaskSpec): number {
   return 'count' in mask ? mask.count : -1;
+}
+
+/** Why nothing can be said of a clause. */
+function unreadableText(clause: string): string {
+  if (clause === 'constraint') return 'what constraints would ask cannot be read';
+  // A row fails where a character of it has no place in the client's encoding.
+  if (clause === 'encoding') return 'what is in its rows cannot be read, and they may be converted to another encoding';
+  return `what decides in ${clauseText(clause)} cannot be read`;
 }
 
 function clauseText(clause: string): string {

@@ -15,11 +15,18 @@ export class SessionEncoding {
   /** null: masks cannot be applied in it. */
   text: TextEncoding | null = 'utf8';
   /** Runs that were sent, have not ended, and may change it. */
-  ahead = 0;
+  #ahead = 0;
   /** Such a run has ended, and the target has not told yet what came of it. */
   #doubted = false;
-  /** It was changed in the current transaction, whose end may take that back. */
-  touched = false;
+  #touched = false;
+
+  /** What the target has told with the login, in whatever order: of one alone nobody knows whether anything is converted. */
+  onLogin(told: ReadonlyMap<string, string>): void {
+    this.#server = encodingKey(told.get('server_encoding') ?? this.#server);
+    const client = told.get('client_encoding');
+    if (client !== undefined) this.onReported('client_encoding', client);
+    else this.#failing = this.#fails(this.#client);
+  }
 
   /** A ParameterStatus. True: it was about an encoding. */
   onReported(name: string, value: string): boolean {
@@ -42,10 +49,19 @@ export class SessionEncoding {
 
   /** Whether a result that is sent now may fail by the characters in it. */
   get converts(): boolean {
-    return this.ahead > 0 || this.#doubted || this.#failing;
+    return this.#ahead > 0 || this.#doubted || this.#failing;
   }
 
-  /** The same of a COPY with an encoding of its own. */
+  /**
+   * Whether names outside ASCII may be others to the target than they are here: converted, and cut at 63 bytes of another length;
+   * where the server's own letters are no UTF-8, all of them look the same to the gate. A server in UTF8 checks what comes from a
+   * client without encoding.
+   */
+  get misspells(): boolean {
+    return this.converts || this.#server !== 'utf8';
+  }
+
+  /** The same as {@link converts} of a COPY with an encoding of its own. */
   copyConverts({ session }: AnalyzedStatement): boolean {
     if (session.kind !== 'copy_to' || session.copy.encoding === null) return false;
     return this.#fails(encodingKey(session.copy.encoding));
@@ -59,10 +75,29 @@ export class SessionEncoding {
     });
   }
 
-  /** A run that may change it has ended. */
+  /** A run that may change it was sent. */
+  begin(): void {
+    this.#ahead++;
+  }
+
+  /** It has been answered, or never will be. */
+  end(): void {
+    this.#ahead--;
+  }
+
+  /** Such a run may have changed it. */
   doubt(): void {
     this.#doubted = true;
-    this.touched = true;
+    this.#touched = true;
+  }
+
+  /** It may have been changed in the current transaction, whose end may take that back. */
+  get isTouched(): boolean {
+    return this.#touched;
+  }
+
+  endTransaction(): void {
+    this.#touched = false;
   }
 
   /** ReadyForQuery: what has changed was reported before it. `settled`: nothing else is under way. */

@@ -1,6 +1,8 @@
 /** What unqualified names mean in one session as far as the gate knows: the role, the search path, the temporary schema. */
 import { namesRole, searchPathOf } from '../catalog/catalog.ts';
 import type { SearchPath } from '../catalog/catalog.ts';
+import { isAscii } from '../wire/text.ts';
+import type { SessionEncoding } from './sessionEncoding.ts';
 
 export class SessionNames {
   /** Role that the session logged in with. */
@@ -17,12 +19,23 @@ export class SessionNames {
   #temp: string | null = '';
   /** Something has happened on which it hangs what names mean, so that plans, cursors and calls may know them otherwise. */
   #moved = false;
+  /** Nothing has been done yet that may have changed the setting. */
+  #untouched = true;
+  /** It was more than the path and the role: DISCARD ALL does not give back a schema, or what the gate has read of it. */
+  #lasting = false;
+  /** DISCARD ALL has run, and nothing behind it on which names hang. */
+  #discarded = false;
   /** null: not known. */
   path: SearchPath | null = null;
   /** Raised whenever `path` is another one or not known. */
+  version = 0;
+  /** The same, but that it has come to be known what it was all the time. */
   serial = 0;
 
-  constructor(login: string) {
+  readonly #encoding: SessionEncoding;
+
+  constructor(login: string, encoding: SessionEncoding) {
+    this.#encoding = encoding;
     this.#login = login;
     this.#role = login;
   }
@@ -43,6 +56,7 @@ export class SessionNames {
   }
 
   forgetPath(): void {
+    this.#touch();
     if (this.#setting === null) return;
     this.#setting = null;
     this.#derive();
@@ -50,6 +64,7 @@ export class SessionNames {
 
   /** SET ROLE. `none`: that of the login; null: not known, so that a path with `"$user"` is not known either. */
   onRole(role: string | null): void {
+    this.#touch();
     this.#moved = true;
     this.#role = role === 'none' ? this.#login : role;
     this.#setting = null;
@@ -59,14 +74,27 @@ export class SessionNames {
   /** What SHOW says of the role (`none`: it is that of the session) and of the session. */
   onShownRole(role: string, session: string): void {
     this.#role = role === 'none' ? session : role;
+    this.#doubtSpelling(this.#role);
     this.#derive();
   }
 
+  /** SET search_path has run. */
+  onSet(setting: string): void {
+    this.#touch();
+    this.onSearchPath(setting);
+  }
+
+  /** What the target says that it is. */
   onSearchPath(setting: string): void {
-    if (this.#first !== null && this.#first !== setting) this.#moved = true;
+    const isFirst = this.#first === null && this.#untouched;
+    if (!isFirst && this.#first !== setting) this.#move();
     this.#first ??= setting;
+    this.#doubtSpelling(setting);
     this.#setting = setting;
+    // What was prepared before it was told has been prepared under it.
+    const { serial } = this;
     this.#derive();
+    if (isFirst) this.serial = serial;
   }
 
   /** What a ParameterStatus says. */
@@ -106,13 +134,56 @@ export class SessionNames {
 
   /** What names mean has changed since the session began, or may have. */
   onMoved(): void {
+    this.#discarded = false;
+    this.#lasting = true;
     if (this.#moved) return;
     this.#moved = true;
     this.#derive();
   }
 
+  /** DISCARD ALL has run: with everything else it has the target forget its plans, also those of functions. */
+  onDiscarded(): void {
+    this.onRole('none');
+    this.#discarded = true;
+  }
+
+  /** {@link settle} must be asked. */
+  get discarded(): boolean {
+    return this.#discarded;
+  }
+
+  /**
+   * ReadyForQuery. Behind DISCARD ALL names mean what they meant when the session began, if the path is the same as well.
+   *
+   * @param clean whether nothing is under way, or left that was made before.
+   */
+  settle(clean: boolean): void {
+    if (!this.#discarded) return;
+    if (clean && this.#setting === null) return;
+    this.#discarded = false;
+    if (!clean || this.#lasting || this.#setting !== this.#first || this.#role !== this.#login) return;
+    this.#moved = false;
+    this.#derive();
+  }
+
+  #move(): void {
+    this.#moved = true;
+    this.#discarded = false;
+  }
+
+  #touch(): void {
+    this.#untouched = false;
+    this.#discarded = false;
+  }
+
+  /** A name that the target has told in letters which the gate may read otherwise is perhaps that of another schema. */
+  #doubtSpelling(told: string): void {
+    if (this.#encoding.misspells && !isAscii(told)) this.#move();
+  }
+
   #derive(): void {
     this.path = this.#setting === null ? null : this.pathWith(this.#setting);
     this.serial++;
+    this.version++;
   }
 }

@@ -78,11 +78,42 @@ export function integerConstant(value: unknown): number | null {
   return typeof ival === 'number' ? ival : null;
 }
 
-/** Value of a string constant (`A_Const` with `sval`), through casts such as `'x'::text`; null for anything else. */
+/** Types in which a text stays as it was written. */
+const texts: ReadonlySet<string> = new Set(['text', 'varchar']);
+/** With those in which it names what it named. */
+const keepsText: ReadonlySet<string> = new Set([
+  ...texts,
+  ...'regclass regproc regprocedure regtype regrole'.split(' '),
+]);
+
+/** Value of a string constant (`A_Const` with `sval`), through casts such as `'x'::text` that keep it; null for anything else. */
 export function stringConstant(value: unknown): string | null {
+  return constantText(uncast(value, keepsText));
+}
+
+/** The same of what the server takes for a text: what names an object is written as the object is called, and not as it is here. */
+export function textConstant(value: unknown): string | null {
+  return constantText(uncast(value, texts));
+}
+
+/** What stands in casts to text; null: another cast may cut it or write it otherwise. */
+export function textNode(value: unknown): unknown {
+  return uncast(value, texts);
+}
+
+function uncast(value: unknown, types: ReadonlySet<string>): unknown {
   let at = value;
-  for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) at = cast.arg;
-  const constant = unwrap(at, 'A_Const');
+  for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) {
+    const { names: path, typmods, arrayBounds } = record(cast.typeName);
+    // `'roleX'::char(4)` is another text.
+    if (list(typmods).length + list(arrayBounds).length > 0 || !types.has(names(path).at(-1) ?? '')) return null;
+    at = cast.arg;
+  }
+  return at;
+}
+
+function constantText(value: unknown): string | null {
+  const constant = unwrap(value, 'A_Const');
   if (constant === null || !isRecord(constant.sval)) return null;
   return text(constant.sval.sval);
 }

@@ -134,7 +134,7 @@ export class ClientHalf implements WireReader {
         buffer.consume(at);
         buffer.reserve(buffer.fill - at + restBytesMax);
         // The target may keep its answers until a Sync that the client has not been read up to.
-        this.#messages.askForAnswers();
+        this.#conversation.askForAnswers();
         return;
       }
       const state = nextFrame(buffer.bytes, at, buffer.fill, this.#limits, this.#frame);

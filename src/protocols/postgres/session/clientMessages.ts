@@ -11,7 +11,7 @@ import type { Conversation } from './conversation.ts';
 import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { portalRunAt } from './portalRun.ts';
-import { isAscii, renamed } from './misreading.ts';
+import { misspelled } from './misreading.ts';
 import { isIndirect, Portal, PreparedStatement, unnamed } from './prepared.ts';
 import { failingParse, failingQuery, failingUnnamedParse, isFault, refusalFor, unknownName } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
@@ -28,13 +28,12 @@ import {
   readBind,
   readExecute,
   readNamed,
+  namesTextTypes,
   readParse,
   resultFormats,
 } from '../wire/frontend.ts';
-import { describe, flush } from '../wire/toTarget.ts';
-import { type ByteString, decodeByteString } from '../wire/text.ts';
-
-const flushMessage = flush();
+import { describe } from '../wire/toTarget.ts';
+import { type ByteString, decodeByteString, isAscii } from '../wire/text.ts';
 
 export class ClientMessages {
   readonly #conversation: Conversation;
@@ -116,11 +115,6 @@ export class ClientMessages {
     }
   }
 
-  /** Has the target send what it has answered so far; Flush itself is not answered. */
-  askForAnswers(): void {
-    this.#conversation.toTarget.own(flushMessage);
-  }
-
   /** COPY data: it runs nothing, so it needs no permit of its own. */
   copyBytes(bytes: Uint8Array, start: number, end: number, slot: SharedLease | null): void {
     this.#conversation.toTarget.put(bytes, start, end, slot);
@@ -190,13 +184,16 @@ export class ClientMessages {
     const { statements } = analysis;
     const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
     if (decision === 'wait') return this.#hold();
-    if (decision.permit === null) return this.#refuse('parse', failing, this.#records.blocked(statements, decision));
+    const refused = decision.permit === null ? decision : this.#verdicts.refusesNames(statements);
+    if (decision.permit === null || refused !== null)
+      return this.#refuse('parse', failing, this.#records.blocked(statements, refused ?? decision));
     const conversation = this.#conversation;
     if (conversation.statements.full) return conversation.fail(clientFault('too many prepared statements'));
     // Of several statements the target refuses all; the first stands for them until it does.
     const statement = statements.length === 0 ? null : statements[0];
     const prepared = new PreparedStatement(message.name, statement, decision, conversation.policy().version);
     prepared.madeUnder = conversation.masks.names;
+    prepared.textParameters = namesTextTypes(bytes, message);
     const entry = new Expected('parse', false);
     entry.statement = prepared;
     entry.undo = conversation.statements.set(message.name, prepared);
@@ -216,7 +213,7 @@ export class ClientMessages {
       return this.#refuse('bind', failingParse, unknownName('statement', decodeByteString(message.statement)));
     }
     const { statements } = prepared;
-    const decision = this.#verdicts.judgeRun(prepared);
+    const decision = this.#verdicts.judgeRun(prepared, bytes, message);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
       return this.#refuse('bind', failingParse, this.#records.blocked(statements, decision));
@@ -261,7 +258,7 @@ export class ClientMessages {
     const { statements } = prepared;
     // A cursor of DECLARE, or a portal that has run to its end, is a statement of its own when it is executed.
     const goesOn = portal.run !== null && !portal.run.ended;
-    const decision = goesOn ? this.#verdicts.judgeRest(portal) : this.#verdicts.judgeRun(prepared);
+    const decision = goesOn ? this.#verdicts.judgeRest(portal) : this.#verdicts.judgeRun(prepared, bytes, null);
     if (decision === 'wait') return this.#hold();
     if (isFault(decision) || decision.permit === null)
       return this.#refuse('execute', failingParse, this.#records.blocked(statements, decision));
@@ -324,11 +321,11 @@ export class ClientMessages {
     this.#conversation.toTarget.own(describe('portal', portal.name));
   }
 
-  /** In another encoding than the target's a name may grow on its way, and be cut to that of another. */
+  /** A name may grow on its way, and be cut to that of another. */
   #misnamed(name: ByteString, other: ByteString = unnamed): Fault | null {
     const { active, encoding } = this.#conversation.masks;
-    if (!active || !encoding.converts) return null;
-    return isAscii(name) && isAscii(other) ? null : renamed;
+    if (!active || !encoding.misspells) return null;
+    return isAscii(name) && isAscii(other) ? null : misspelled;
   }
 
   #hold(): void {

@@ -21,12 +21,14 @@ import { ExpectedQueue } from './expected.ts';
 import type { MaskContext } from '../masks/maskContext.ts';
 import { Names } from './prepared.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
-import { changesNames, definesCode, OpenRuns } from './statementRun.ts';
+import { changesNames, definesCode, OpenRuns, still } from './statementRun.ts';
 import type { RunMoves, StatementRun } from './statementRun.ts';
 import { SessionTurns, type TurnAsked } from './sessionTurns.ts';
 import { TransactionStatus } from '../wire/wire.ts';
 import { errorResponse } from '../wire/toClient.ts';
-import { terminate } from '../wire/toTarget.ts';
+import { flush, terminate } from '../wire/toTarget.ts';
+
+const flushMessage = flush();
 
 const maskRuleIds = new WeakMap<MaskRules, readonly RuleId[]>();
 
@@ -148,6 +150,14 @@ export class Conversation {
     return this.transaction === TransactionStatus.idle && this.toTarget.empty;
   }
 
+  /** No answer is owed, and nothing is prepared, open or spelt in a way that would hang on what was before. */
+  get fresh(): boolean {
+    const { statements, portals, heldStatements, heldPortals, masks } = this;
+    if (this.expected.length > 0 || this.transaction !== TransactionStatus.idle || masks.encoding.misspells)
+      return false;
+    return statements.empty && portals.empty && heldStatements.empty && heldPortals.empty;
+  }
+
   /** Registers what a message makes the target owe. After an error the target ignores all but Sync. */
   expect(entry: Expected): void {
     if (this.expected.skipping) {
@@ -169,6 +179,11 @@ export class Conversation {
     this.copyEnds++;
   }
 
+  /** Has the target send what it has answered so far; Flush itself is not answered. */
+  askForAnswers(): void {
+    this.toTarget.own(flushMessage);
+  }
+
   /** Sends a message of the gate's own. The permit proves that it is not a client's. */
   sendOwn(permit: Permit, message: Uint8Array): void {
     void permit;
@@ -181,7 +196,7 @@ export class Conversation {
     this.#open.add(run);
     run.moves = moves;
     if (moves.ahead) this.masks.movesAhead++;
-    if (moves.encoding) this.masks.encoding.ahead++;
+    if (moves.encoding) this.masks.encoding.begin();
     run.epoch = this.masks.epoch;
     run.serial = this.masks.schemaSerial;
     run.changesNames = moves.hidden === 'schema' || run.statements.some(changesNames);
@@ -202,6 +217,19 @@ export class Conversation {
     this.roleTouched = true;
     this.masks.meanings.onRole(null);
     if (hidden !== 'schema') return;
+    this.schemaTouched = true;
+    this.masks.doubtSchema();
+  }
+
+  /** A run has failed, after a procedure or DO in it may have committed some of what it did. */
+  failed(run: StatementRun): void {
+    const isOpaque = run.statements.some(({ opaque }) => opaque.length > 0);
+    if (run.moves === still && !isOpaque) return;
+    this.moved(run);
+    this.pathTouched = true;
+    this.roleTouched = true;
+    this.masks.meanings.onRole(null);
+    if (!isOpaque) return;
     this.schemaTouched = true;
     this.masks.doubtSchema();
   }
@@ -249,7 +277,7 @@ export class Conversation {
     if (this.expected.length === 0) this.portals.deleteIf(this.#closes);
     this.pathTouched = false;
     this.roleTouched = false;
-    this.masks.encoding.touched = false;
+    this.masks.encoding.endTransaction();
     if (!this.schemaTouched) return;
     this.schemaTouched = false;
     this.schemaChanged();
@@ -267,7 +295,7 @@ export class Conversation {
     this.#open.delete(run);
     if (run.changesNames) this.masks.changesAhead--;
     if (run.moves.ahead) this.masks.movesAhead--;
-    if (run.moves.encoding) this.masks.encoding.ahead--;
+    if (run.moves.encoding) this.masks.encoding.end();
     this.#turns.end(run);
     this.counters.rows += run.entry.rows;
     this.counters.maskedValues += run.entry.masked;

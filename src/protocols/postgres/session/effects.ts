@@ -2,7 +2,7 @@
 import type { Conversation } from './conversation.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { list, stringConstant, unwrap } from '../parse/ast.ts';
-import { pathSettings } from '../catalog/movers.ts';
+import { pathSettings } from '../catalog/movingCode.ts';
 import { Portal, PreparedStatement } from './prepared.ts';
 import type { Names } from './prepared.ts';
 import { changesNames } from './statementRun.ts';
@@ -42,7 +42,6 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
       if (effect.target === 'all') {
         takeAway(conversation.heldStatements, conversation.statements, null);
         takeAway(conversation.heldPortals, conversation.portals, null);
-        conversation.masks.meanings.forgetPath();
       }
       break;
     case 'transaction':
@@ -68,13 +67,14 @@ export function applyEffects(conversation: Conversation, statement: AnalyzedStat
     const role = roleSetBy(statement);
     if (role !== undefined) {
       conversation.roleTouched = true;
-      conversation.masks.meanings.onRole(role);
+      if (effect.kind === 'discard') conversation.masks.meanings.onDiscarded();
+      else conversation.masks.meanings.onRole(role);
       return;
     }
     // A report comes only with the next ReadyForQuery, and other statements may be run before.
     const path = pathSetBy(statement, conversation.inBlock);
     if (path === null) conversation.masks.meanings.forgetPath();
-    else conversation.masks.meanings.onSearchPath(path);
+    else conversation.masks.meanings.onSet(path);
   }
 }
 
@@ -103,6 +103,7 @@ function takeAway<Value>(held: Names<Value>, ahead: Names<Value>, name: string |
 
 /** The role that a statement sets; null: not known; undefined: the role stays. */
 function roleSetBy(statement: AnalyzedStatement): string | null | undefined {
+  if (statement.opaque.length > 0) return null;
   if (!statement.settings.some(({ name }) => name === null || name === 'role' || name === 'session_authorization')) {
     return undefined;
   }

@@ -5,22 +5,23 @@ import type { AnalyzedStatement } from '../facts/facts.ts';
 import { treeOf } from '../masks/statementFlows.ts';
 import { type ByteString, nameKeyOfText } from '../wire/text.ts';
 
-const changesStatements: ReadonlySet<string> = new Set(['prepare', 'deallocate', 'discard']);
+/** Effects after which a name may mean another prepared statement. */
+export const changesStatements: ReadonlySet<string> = new Set(['prepare', 'deallocate', 'discard']);
 
 /**
  * The statement as it will run if it is sent now in a simple query; itself where the name may mean another statement by then.
  *
- * @param before statements in front of it in the same message.
+ * @param mayDiffer whether a statement in front of it in the same message changes what names mean.
  */
 export function withExecuted(
   conversation: Conversation,
   statement: AnalyzedStatement,
-  before: readonly AnalyzedStatement[],
+  mayDiffer: boolean,
 ): AnalyzedStatement {
   const tag = tagOf(statement.ast);
   if (tag !== 'CreateTableAsStmt' && tag !== 'ExplainStmt') return statement;
   const name = executedName(statement.ast);
-  if (name === null || before.some(({ session }) => changesStatements.has(session.kind))) return statement;
+  if (name === null || mayDiffer) return statement;
   const query = queryBehind(conversation, nameKeyOfText(name));
   if (query === null) return statement;
   return { ...statement, ast: replaced(statement.ast, query), exact: true, shape: {} };

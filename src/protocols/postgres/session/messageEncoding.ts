@@ -5,7 +5,8 @@
 import type { Fault } from '../../../errors.ts';
 import type { MaskedUse } from '../../../facts.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
-import { nameKeyOfText } from '../wire/text.ts';
+import { type ByteString, nameKeyOfText } from '../wire/text.ts';
+import { TransactionStatus } from '../wire/wire.ts';
 import type { Conversation } from './conversation.ts';
 
 /** A cursor or portal whose rows were not judged for that when it was opened. */
@@ -19,6 +20,8 @@ export class MessageEncoding {
   #alone = false;
   #atStart = false;
   #converts = false;
+  /** Cursors that the message itself has declared, and whether their rows were judged as such that may fail. */
+  readonly #declared = new Map<ByteString, boolean>();
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
@@ -26,9 +29,12 @@ export class MessageEncoding {
 
   /** @param alone whether the message has one statement only. */
   begin(alone: boolean): void {
+    const { active, encoding } = this.#conversation.masks;
     this.#alone = alone;
-    this.#atStart = this.#conversation.masks.encoding.converts;
+    // Without masks nothing is judged.
+    this.#atStart = active && encoding.converts;
     this.#converts = this.#atStart;
+    this.#declared.clear();
   }
 
   /** Whether rows of every statement were judged as such. */
@@ -48,18 +54,26 @@ export class MessageEncoding {
     changes: boolean,
     certain: boolean,
   ): MaskedUse | null | 'refresh' | 'opened_before' {
-    const { masks, portals } = this.#conversation;
+    const { masks } = this.#conversation;
     const before = this.#converts;
     if (changes) this.#converts = true;
     const { session } = statement;
-    if (session.kind === 'fetch') {
-      // What its calls change, was thought of when the cursor was opened.
-      const judged = !before || portals.get(nameKeyOfText(session.name))?.converts === true;
-      return judged ? null : 'opened_before';
-    }
+    // What its calls change, was thought of when the cursor was opened.
+    if (session.kind === 'fetch') return before && !this.#wasJudged(session.name) ? 'opened_before' : null;
+    if (session.kind === 'declare') this.#declared.set(nameKeyOfText(session.name), this.#converts);
     if (!statement.returnsRows && session.kind !== 'declare') return null;
     // A call in its rows may change the encoding that these are sent in.
     if (!this.#converts && !masks.encoding.copyConverts(statement)) return null;
     return masks.conversionOf(statement, certain);
+  }
+
+  /** Whether the rows of a cursor were judged as such that may fail, or there is surely none of this name. */
+  #wasJudged(name: string): boolean {
+    const { portals, expected, transaction } = this.#conversation;
+    const key = nameKeyOfText(name);
+    const known = this.#declared.get(key) ?? portals.get(key)?.converts;
+    if (known !== undefined) return known;
+    // A function may have opened one, but none that outlives its transaction. The server will say that there is none.
+    return this.#alone && expected.length === 0 && transaction === TransactionStatus.idle;
   }
 }

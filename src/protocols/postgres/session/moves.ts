@@ -1,9 +1,10 @@
 /** Whether what is about to run may change what unqualified names mean to what runs behind it. */
 import type { ObjectUse } from '../../../facts.ts';
-import { type Moves, moreMoves, type Movers, setsByCall } from '../catalog/movers.ts';
+import type { Movers } from '../catalog/movers.ts';
+import { type Moves, moreMoves, setsByCall } from '../catalog/movingCode.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { tagOf } from '../parse/ast.ts';
-import { nameKeyOfText } from '../wire/text.ts';
+import { type ByteString, nameKeyOfText } from '../wire/text.ts';
 import type { Conversation } from './conversation.ts';
 import { changesPath, endsTransaction } from './effects.ts';
 import { changesNames, type RunMoves, still } from './statementRun.ts';
@@ -16,8 +17,11 @@ export function isQuiet(statement: AnalyzedStatement): boolean {
   if (found === undefined) {
     const { session, settings, opaque, executes, changesCatalog, objects } = statement;
     const isPlain = session.kind === 'none' && settings.length + opaque.length + executes.length === 0;
-    const isShort = statement.distant === null && tagOf(statement.ast) !== 'ConstraintsSetStmt';
-    found = isPlain && isShort && !changesCatalog && !objects.some(setsByRow);
+    // What is asked of a long text is worked out elsewhere, and may not be there yet.
+    const isHere = statement.distant === null;
+    // SET CONSTRAINTS runs what else the end of the transaction would run.
+    const runsDeferred = tagOf(statement.ast) === 'ConstraintsSetStmt';
+    found = isPlain && isHere && !runsDeferred && !changesCatalog && !objects.some(setsByRow);
     quiet.set(statement, found);
   }
   return found;
@@ -27,13 +31,14 @@ export function isQuiet(statement: AnalyzedStatement): boolean {
 export function movesOf(conversation: Conversation, running: readonly AnalyzedStatement[]): RunMoves {
   let hidden: Moves = 'nothing';
   let [ahead, encoding] = [false, false];
+  // The effects of a statement behind a name are not those of the EXECUTE.
+  const executes = running.some((statement) => statement.executes.length > 0);
   for (const statement of running) {
     hidden = moreMoves(hidden, hiddenMoves(conversation, statement, running));
     encoding ||= changesEncoding(conversation, statement);
     if (changesPath(statement)) {
       ahead = true;
-      // The effects of a statement behind a name are not those of the EXECUTE.
-      if (running.some(({ executes }) => executes.length > 0)) hidden = moreMoves(hidden, 'path');
+      if (executes) hidden = moreMoves(hidden, 'path');
     } else if (endsTransaction(statement) && hasMoved(conversation)) ahead = true;
   }
   const hides = hidden !== 'nothing';
@@ -42,7 +47,7 @@ export function movesOf(conversation: Conversation, running: readonly AnalyzedSt
 
 /** Whether results behind the statement may be in another encoding, as far as its text shows. */
 export function changesEncoding({ masks: { encoding } }: Conversation, statement: AnalyzedStatement): boolean {
-  return encoding.changedBy(statement) || (encoding.touched && endsTransaction(statement));
+  return encoding.changedBy(statement) || (encoding.isTouched && endsTransaction(statement));
 }
 
 /** What the end of the transaction takes back, or settles. */
@@ -69,40 +74,84 @@ export function hiddenMoves(
     default:
       break;
   }
-  const named = textMoves(statement, movers);
-  return tagOf(statement.ast) === 'ConstraintsSetStmt' ? moreMoves(named, movers.atCommit) : named;
+  const tag = tagOf(statement.ast);
+  let moves = textMoves(statement, movers);
+  if (tag === 'ConstraintsSetStmt') moves = moreMoves(moves, movers.atCommit);
+  if (statement.changesCatalog || !firesNothing.has(tag)) moves = moreMoves(moves, movers.atChange);
+  return moves;
 }
 
-/** A cursor runs what its query calls when it is read. */
+/** Statements for which no event trigger fires, unless they change the schema as SELECT INTO does. */
+const firesNothing: ReadonlySet<string> = new Set([
+  'SelectStmt',
+  'InsertStmt',
+  'UpdateStmt',
+  'DeleteStmt',
+  'MergeStmt',
+  'CopyStmt',
+  'PrepareStmt',
+  'ExecuteStmt',
+  'DeallocateStmt',
+  'DeclareCursorStmt',
+  'DiscardStmt',
+  'ClosePortalStmt',
+  'VariableSetStmt',
+  'VariableShowStmt',
+  'ConstraintsSetStmt',
+]);
+
+/** A cursor runs what its query calls when it is read; of those that may be meant, what any of them calls. */
 function cursorMoves(
-  conversation: Conversation,
+  { portals }: Conversation,
   name: string,
   running: readonly AnalyzedStatement[],
   movers: Movers,
 ): Moves {
-  const query = queryOfCursor(conversation, name, running);
-  return query === null || changesPath(query) ? 'path' : textMoves(query, movers);
+  const key = nameKeyOfText(name);
+  const declared = cursorsIn(running, movers).get(key) ?? null;
+  const query = portals.get(key)?.prepared.statement ?? null;
+  if (query === null) return declared ?? 'path';
+  return moreMoves(declared ?? 'nothing', queryMoves(query, movers));
 }
 
-/** null: not known. */
-function queryOfCursor(
-  { portals }: Conversation,
-  name: string,
-  running: readonly AnalyzedStatement[],
-): AnalyzedStatement | null {
-  const key = nameKeyOfText(name);
-  const declared = running.find(({ session }) => session.kind === 'declare' && nameKeyOfText(session.name) === key);
-  return declared ?? portals.get(key)?.prepared.statement ?? null;
+function queryMoves(query: AnalyzedStatement, movers: Movers | null): Moves {
+  if (movers === null) return 'nothing';
+  return changesPath(query) ? 'path' : textMoves(query, movers);
+}
+
+type Cursors = ReadonlyMap<ByteString, Moves>;
+
+const noCursors: Cursors = new Map();
+/** By message: each FETCH in one asks for them. */
+const cursors = new WeakMap<
+  readonly AnalyzedStatement[],
+  { readonly movers: Movers | null; readonly found: Cursors }
+>();
+
+/** Names of the cursors that statements declare, and what reading them may move. */
+function cursorsIn(running: readonly AnalyzedStatement[], movers: Movers | null): Cursors {
+  if (running.length === 1) return noCursors;
+  const kept = cursors.get(running);
+  if (kept !== undefined && kept.movers === movers) return kept.found;
+  const found = new Map<ByteString, Moves>();
+  for (const statement of running) {
+    if (statement.session.kind !== 'declare') continue;
+    const key = nameKeyOfText(statement.session.name);
+    found.set(key, moreMoves(found.get(key) ?? 'nothing', queryMoves(statement, movers)));
+  }
+  cursors.set(running, { movers, found });
+  return found;
 }
 
 /** Whether it reads a cursor that is perhaps being opened just now. */
 export function isUnknownCursor(
-  conversation: Conversation,
+  { portals, masks }: Conversation,
   { session }: AnalyzedStatement,
   running: readonly AnalyzedStatement[],
 ): boolean {
   if (session.kind !== 'fetch' && session.kind !== 'move') return false;
-  return queryOfCursor(conversation, session.name, running) === null;
+  const key = nameKeyOfText(session.name);
+  return (portals.get(key)?.prepared.statement ?? null) === null && !cursorsIn(running, masks.movers).has(key);
 }
 
 const known = new WeakMap<AnalyzedStatement, { readonly movers: Movers; readonly moves: Moves }>();

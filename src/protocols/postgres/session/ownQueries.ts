@@ -62,6 +62,11 @@ export class OwnQueries {
     else if (tempUnknown) this.#ask('temporary_schema', selectTemporarySchema);
   }
 
+  /** A question was sent, and its answer comes whatever the client has sent behind it. */
+  get asking(): boolean {
+    return this.#asking !== null;
+  }
+
   /** Reads the catalog as the session's open transaction sees it, where that would tell more. False: not now, or not again. */
   askForCatalog(): boolean {
     const { masks, transaction } = this.#conversation;
@@ -92,7 +97,10 @@ export class OwnQueries {
     this.#results = [];
     const { masks, transaction } = this.#conversation;
     const value = results.at(0)?.at(0)?.at(0) ?? null;
-    if (asked === 'path' && value !== null) masks.meanings.onSearchPath(value);
+    if (asked === 'path' && value !== null) {
+      masks.meanings.onSearchPath(value);
+      masks.meanings.settle(this.#conversation.fresh);
+    }
     const session = results.at(1)?.at(0)?.at(0) ?? null;
     if (asked === 'role' && value !== null && session !== null) masks.meanings.onShownRole(value, session);
     if (asked === 'temporary_schema' && value !== null) masks.meanings.onTemp(value);

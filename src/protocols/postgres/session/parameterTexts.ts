@@ -1,10 +1,10 @@
-/** Texts of the parameters that a Bind gives. */
-import { i32 } from '../../../bytes/bytes.ts';
+/** Values that a Bind gives for parameters, where they are texts that can be compared. */
+import { i32, u16 } from '../../../bytes/bytes.ts';
 import { maskBytesMax } from '../masks/maskedUse.ts';
 import type { BindMessage } from '../wire/frontend.ts';
 import { utf8Text } from '../wire/text.ts';
 
-/** Parameters of a Bind that was read before. There may be 65,535 of them, so their places are looked up once. */
+/** Of a Bind that was read before. There may be 65,535 parameters, so their places are looked up once. */
 export class ParameterTexts {
   readonly #bytes: Uint8Array;
   readonly #bind: BindMessage;
@@ -22,6 +22,13 @@ export class ParameterTexts {
     const at = this.#places[number - 1];
     const length = i32(this.#bytes, at);
     return length < 0 || length > maskBytesMax ? null : utf8Text(this.#bytes, at + 4, at + 4 + length);
+  }
+
+  /** Whether all are sent as texts. */
+  get allAreTexts(): boolean {
+    const { formatCount, formatsAt } = this.#bind;
+    for (let index = 0; index < formatCount; index++) if (u16(this.#bytes, formatsAt + 2 * index) !== 0) return false;
+    return true;
   }
 
   #findPlaces(): Uint32Array {

@@ -33,6 +33,8 @@ export class PreparedStatement {
   readonly mayBeTemporary: boolean;
   /** Whether its run is decided once and for all with its Bind, and changes nothing in what names mean. */
   readonly isPlain: boolean;
+  /** Its parameters are of types in which a text stays as it is sent, as far as the client has named any. */
+  textParameters = false;
   decision: Decision;
   policyVersion: number;
   /** Columns as Describe of the statement gives them (all in text format); null: not described yet; empty: no rows. */
@@ -148,6 +150,10 @@ export class Names<Value> {
 
   get(name: ByteString): Value | undefined {
     return name === '' ? this.#unnamed : this.#named.get(name);
+  }
+
+  get empty(): boolean {
+    return this.#unnamed === undefined && this.#named.size === 0;
   }
 
   get full(): boolean {

@@ -190,6 +190,7 @@ export class PostgresSession implements Session {
 
   /** Without a catalog nobody knows what to mask, so it is there before the first statement. */
   async #prepareMasks(masks: MaskContext, catalog: CatalogSource, loggedIn: LoggedIn): Promise<Fault | null> {
+    masks.encoding.onLogin(loggedIn.parameters);
     for (const [name, value] of loggedIn.parameters) {
       const fault = masks.onParameter(name, value);
       if (fault !== null) return fault;

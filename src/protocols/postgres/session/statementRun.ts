@@ -5,7 +5,7 @@ import { record, tagOf, unwrap } from '../parse/ast.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import type { Foresight } from '../masks/foresight.ts';
 import type { Shape } from './prepared.ts';
-import type { Moves } from '../catalog/movers.ts';
+import type { Moves } from '../catalog/movingCode.ts';
 import type { Turn } from '../catalog/schemaTurns.ts';
 
 /** What a run may change of what unqualified names mean; see session/moves.ts. */

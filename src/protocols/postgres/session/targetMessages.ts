@@ -275,6 +275,7 @@ export class TargetMessages {
     const answered = answeredBy(front);
     if (front !== null) front.answered = true;
     conversation.takeBackSettings();
+    if (front !== null && front.run !== null) conversation.failed(front.run);
     conversation.inBlock = false;
     if (front?.run?.ended === false) {
       front.run.entry.sqlstate = sqlstate;
@@ -313,6 +314,7 @@ export class TargetMessages {
     if (status === TransactionStatus.idle) conversation.endTransaction();
     conversation.masks.meanings.onReady();
     conversation.masks.encoding.onReady(conversation.expected.length === 0);
+    if (conversation.masks.meanings.discarded) conversation.masks.meanings.settle(conversation.fresh);
     if (conversation.expected.length === 0) conversation.endChange();
     if (front.own) {
       this.#own.onReady();

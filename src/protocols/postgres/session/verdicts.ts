@@ -8,14 +8,14 @@ import type { Doubt } from '../catalog/doubted.ts';
 import type { Conversation } from './conversation.ts';
 import { cancelledFault } from '../masks/distant.ts';
 import { changesPath, endsTransaction, pathSetBy } from './effects.ts';
-import { withExecuted } from './executed.ts';
+import { changesStatements, withExecuted } from './executed.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import type { Expected } from './expected.ts';
 import type { Foresight } from '../masks/foresight.ts';
 import { looksMasked, mayBeMask } from '../masks/maskedUse.ts';
 import type { GivenToMasked } from '../masks/maskedUse.ts';
 import { MessageEncoding, openedBefore } from './messageEncoding.ts';
-import { misreads } from './misreading.ts';
+import { misreadingFault, misspelled, namesAreAscii } from './misreading.ts';
 import { changesEncoding, hiddenMoves, isQuiet, isUnknownCursor, movesOf } from './moves.ts';
 import type { OwnQueries } from './ownQueries.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
@@ -25,10 +25,8 @@ import { addsTable, changesNames, type RunMoves, still } from './statementRun.ts
 import { asTemporary, mayBeTemporary } from '../facts/temporaryTables.ts';
 import { ParameterTexts } from './parameterTexts.ts';
 import type { BindMessage } from '../wire/frontend.ts';
-import { flush } from '../wire/toTarget.ts';
-import { nameKeyOfText } from '../wire/text.ts';
+import { type ByteString, nameKeyOfText } from '../wire/text.ts';
 
-const flushMessage = flush();
 export class Verdicts {
   readonly #conversation: Conversation;
   readonly #own: OwnQueries;
@@ -66,19 +64,28 @@ export class Verdicts {
 
   /** The same for a simple query, between whose statements no message can change what names mean. */
   runningQuery(statements: readonly AnalyzedStatement[]): readonly AnalyzedStatement[] {
-    return this.#running(statements, (one, before) => withExecuted(this.#conversation, one, before));
+    return this.#running(statements, (one, mayDiffer) => withExecuted(this.#conversation, one, mayDiffer));
   }
 
   #running(
     statements: readonly AnalyzedStatement[],
-    read: (statement: AnalyzedStatement, before: readonly AnalyzedStatement[]) => AnalyzedStatement,
+    read: (statement: AnalyzedStatement, mayDiffer: boolean) => AnalyzedStatement,
   ): readonly AnalyzedStatement[] {
     if (statements.every(({ executes }) => executes.length === 0)) return statements;
-    return statements.flatMap((statement, index) => {
-      const before = statements.slice(0, index);
-      const inner = statement.executes.map((name) => this.#meaningOf(name, before));
-      return [...inner.filter((one) => one !== null), read(statement, before)];
-    });
+    const running: AnalyzedStatement[] = [];
+    const prepared = new Map<ByteString, AnalyzedStatement>();
+    let mayDiffer = false;
+    for (const statement of statements) {
+      for (const name of statement.executes) {
+        const inner = this.#meaningOf(nameKeyOfText(name), prepared);
+        if (inner !== null) running.push(inner);
+      }
+      running.push(read(statement, mayDiffer));
+      const { session } = statement;
+      if (session.kind === 'prepare') prepared.set(nameKeyOfText(session.name), session.inner);
+      mayDiffer ||= changesStatements.has(session.kind);
+    }
+    return running;
   }
 
   /** Decision on the facts alone. */
@@ -94,7 +101,8 @@ export class Verdicts {
     const decided = this.decide(running);
     const { masks } = this.#conversation;
     if (decided.permit !== null || !masks.active || running.length !== 1 || !mayBeTemporary(running[0])) return decided;
-    if (!masks.certainNow) return this.answersCome() || this.#own.askForCatalog() ? 'wait' : decided;
+    if (!masks.certainNow)
+      return this.#own.asking || this.answersCome() || this.#own.askForCatalog() ? 'wait' : decided;
     const index = masks.certainIndex;
     if (index === null) return this.#readCatalog();
     const { path } = masks.meanings;
@@ -102,14 +110,23 @@ export class Verdicts {
     return own === null ? decided : this.decide([own]);
   }
 
-  /** The verdict on one run of a prepared statement. */
-  judgeRun(prepared: PreparedStatement): Decision | Fault | 'wait' {
-    this.#settle(prepared);
+  /** Why the target must not prepare the statements: it reads their names now, however they are spelt when they are run. */
+  refusesNames(statements: readonly AnalyzedStatement[]): Fault | null {
+    const { active, encoding } = this.#conversation.masks;
+    return active && encoding.misspells && !statements.every(namesAreAscii) ? misspelled : null;
+  }
+
+  /** The verdict on one run of a prepared statement. `bind`: where its parameters stand; null: they are not known any more. */
+  judgeRun(prepared: PreparedStatement, bytes: Uint8Array, bind: BindMessage | null): Decision | Fault | 'wait' {
+    this.#distrustOldPlan(prepared);
     const running = this.running(prepared.statements);
     // A table that was the session's own when it was prepared need not be any more.
     const isShort = running.length === 1 && prepared.mayBeTemporary;
     const decided = isShort ? this.decideNow(running) : this.decideAgain(prepared);
-    return decided === 'wait' ? decided : this.judge(decided, running);
+    if (decided === 'wait') return decided;
+    const given = bind !== null && running.length === 1 && prepared.textParameters && setsAny(running[0]);
+    const parameters = given ? new ParameterTexts(bytes, bind) : null;
+    return this.judge(decided, running, parameters?.allAreTexts === true ? parameters : null);
   }
 
   /** The decision on what is left of a portal's rows. */
@@ -133,14 +150,20 @@ export class Verdicts {
   /**
    * `decision` joined with the judgement of one run. `wait`: what names mean is not known yet and soon will be; ask again
    * after {@link onRelease} or after the next answer of the target. A fault refuses the statement.
+   *
+   * @param parameters of the only statement; null: not known, or not surely texts.
    */
-  judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
+  judge(
+    decision: Decision,
+    running: readonly AnalyzedStatement[],
+    parameters: ParameterTexts | null = null,
+  ): Decision | Fault | 'wait' {
     const isActive = this.#conversation.masks.active;
     this.turn = null;
     this.moves = still;
     const quietly = isActive && running.length === 1 ? this.#judgeQuiet(decision, running[0]) : null;
     if (quietly === null && isActive) this.moves = movesOf(this.#conversation, running);
-    const judged = quietly ?? this.#judge(decision, running);
+    const judged = quietly ?? this.#judge(decision, running, parameters);
     if (judged === 'wait' || isFault(judged) || judged.permit === null || !isActive) return judged;
     this.turn = this.#conversation.turns.ask(this.#conversation, running);
     const fault = this.#conversation.turns.admit(this.turn, this.onRelease);
@@ -150,7 +173,7 @@ export class Verdicts {
   /** What nearly every statement is: alone, quiet, and among names that are known. null: it is not. */
   #judgeQuiet(decision: Decision, statement: AnalyzedStatement): Decision | null {
     const { masks } = this.#conversation;
-    if (this.#fault !== null || masks.encoding.converts || !masks.certainNow || !isQuiet(statement)) return null;
+    if (this.#fault !== null || masks.encoding.misspells || !masks.certainNow || !isQuiet(statement)) return null;
     const found = masks.useOf(statement, true);
     if (found === 'refresh' || !masks.noMovers) return null;
     this.foresight = null;
@@ -160,9 +183,14 @@ export class Verdicts {
     return policy.both(decision, policy.judge(found.use));
   }
 
-  #judge(decision: Decision, running: readonly AnalyzedStatement[]): Decision | Fault | 'wait' {
+  #judge(
+    decision: Decision,
+    running: readonly AnalyzedStatement[],
+    parameters: ParameterTexts | null,
+  ): Decision | Fault | 'wait' {
     const { masks } = this.#conversation;
     this.foresight = null;
+    this.#encoding.begin(running.length === 1);
     if (this.#fault !== null) return this.#fault;
     if (!masks.active || decision.outcome === 'block') return decision;
     let foresight: Foresight | null = null;
@@ -172,11 +200,11 @@ export class Verdicts {
     let pathBehind: string | null = null;
     let uses: MaskedUse[] | null = null;
     let missing = false;
-    this.#encoding.begin(running.length === 1);
     // What long texts make, or read of it, cannot be foreseen: their trees are elsewhere.
     const isDistant = running.some(({ distant }) => distant !== null);
     for (const statement of running) {
-      const misread = misreads(statement, this.#encoding.converts);
+      // A message is converted as a whole, before any of it may change the encoding.
+      const misread = misreadingFault(statement, masks.encoding.misspells, parameters);
       if (misread !== null) return misread;
       // The statement behind the name stands in `running` itself, and was judged when it was prepared.
       if (statement.session.kind === 'execute') continue;
@@ -218,7 +246,7 @@ export class Verdicts {
     // Also of what is harmless the rows are judged later, by the catalog that is known then.
     const matters = uses !== null || running.some(({ objects }) => objects.length > 0);
     const answered = masks.movesAhead > 0 ? this.#askForAnswers() : this.answersCome();
-    if (!sure && matters && (answered || this.#own.askForCatalog())) return 'wait';
+    if (!sure && matters && (answered || this.#own.asking || this.#own.askForCatalog())) return 'wait';
     if (uses === null) return decision;
     const policy = this.#conversation.policy();
     let judged = decision;
@@ -257,27 +285,25 @@ export class Verdicts {
   /** Whether what was sent will be answered: of commands without a Sync behind them the target keeps its answers until it is asked. */
   #askForAnswers(): boolean {
     if (this.answersCome()) return true;
-    const { expected, toTarget } = this.#conversation;
+    const { expected } = this.#conversation;
     if (expected.length === 0 || expected.skipping) return false;
     const last = expected.lastCommand;
-    if (last !== this.#askedBehind) toTarget.own(flushMessage);
+    if (last !== this.#askedBehind) this.#conversation.askForAnswers();
     this.#askedBehind = last;
     return true;
   }
 
   /** The statement that a name means: prepared earlier in the same batch, or in the session. */
-  #meaningOf(name: string, before: readonly AnalyzedStatement[]): AnalyzedStatement | null {
-    const key = nameKeyOfText(name);
-    for (const { session } of before) {
-      if (session.kind === 'prepare' && nameKeyOfText(session.name) === key) return session.inner;
-    }
+  #meaningOf(key: ByteString, before: ReadonlyMap<ByteString, AnalyzedStatement>): AnalyzedStatement | null {
+    const own = before.get(key);
+    if (own !== undefined) return own;
     const prepared = this.#conversation.statements.get(key);
-    if (prepared !== undefined) this.#settle(prepared);
+    if (prepared !== undefined) this.#distrustOldPlan(prepared);
     return prepared?.statement ?? null;
   }
 
   /** A plan that the target keeps is made anew when a table is changed, but not when another one comes to stand in front of it. */
-  #settle({ madeUnder }: PreparedStatement): void {
+  #distrustOldPlan({ madeUnder }: PreparedStatement): void {
     const { masks } = this.#conversation;
     if (masks.active && madeUnder !== masks.names) masks.meanings.onMoved();
   }
@@ -338,6 +364,10 @@ export class Verdicts {
     });
     return 'wait';
   }
+}
+
+function setsAny({ settings }: AnalyzedStatement): boolean {
+  return settings.length > 0;
 }
 
 function isMask({ mask, given }: GivenToMasked, parameters: ParameterTexts | null): boolean {

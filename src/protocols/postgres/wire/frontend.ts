@@ -47,6 +47,15 @@ export function readParse(bytes: Uint8Array, start: number, end: number, into: P
   return null;
 }
 
+/** Not told, text, unknown, varchar (pg_type.dat). */
+const textTypes: ReadonlySet<number> = new Set([0, 25, 705, 1043]);
+
+/** Whether every type that a Parse names for its parameters keeps a text as it is sent. */
+export function namesTextTypes(bytes: Uint8Array, { typeCount, typesAt }: ParseMessage): boolean {
+  for (let index = 0; index < typeCount; index++) if (!textTypes.has(i32(bytes, typesAt + 4 * index))) return false;
+  return true;
+}
+
 /** Values are checked and skipped; the first length stands at `valuesAt`. Formats are 16 bits each. */
 export class BindMessage {
   portal: ByteString = '';

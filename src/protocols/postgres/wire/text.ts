@@ -46,6 +46,13 @@ export function readCString(bytes: Uint8Array, at: number, end: number, into: CS
   return true;
 }
 
+const ascii = /^[\0-\x7f]*$/;
+
+/** Whether it is the same text in every encoding. */
+export function isAscii(text: string): boolean {
+  return ascii.test(text);
+}
+
 const internedMax = 1024;
 const interned: string[] = Array.from({ length: internedMax }, () => '');
 

@@ -44,6 +44,10 @@ describe('movers', () => {
     ['plpgsql', "begin perform set_config('app.x', x, true); end", 'nothing'],
     ['plpgsql', 'begin set local search_path = other; end', 'path'],
     ['plpgsql', 'begin set/**/role deputy; end', 'path'],
+    ['plpgsql', 'begin set/* -- /* */ x\n*/role deputy; end', 'path'],
+    ['plpgsql', 'begin set -- /*\n role deputy; end', 'path'],
+    ['plpgsql', "begin return '/*'; set role deputy; end", 'path'],
+    ['plpgsql', 'begin return 1; /* end */ -- set', 'nothing'],
     ['plpgsql', 'begin alter table orders rename to old; end', 'schema'],
     ['plpython3u', 'return 1', 'path'],
     ['c', 'symbol', 'schema'],
@@ -108,11 +112,101 @@ describe('movers', () => {
     assert.equal(cascade.of('delete from customers'), 'path');
   });
 
-  it('run with types whatever a statement names, and at the end of a transaction', () => {
+  it('run with types whatever a statement names, at the end of a transaction and with changes of the schema', () => {
     const mover = functionRow('19001', 'mover', 'sql', setsPath);
-    assert.equal(moversWith([mover], { code: [['t', '17002', '19001']] }).of('select 1'), 'path');
+    const typed = moversWith([mover], { code: [['t', '17002', '19001']] });
+    assert.equal(typed.of('select 1'), 'path');
+    assert.equal(typed.ofNames([]), 'path');
+    assert.equal(typed.atCommit, 'path');
+    assert.equal(typed.atChange, 'path');
     const deferred = moversWith([mover], { code: [['c', '0', '19001']] });
     assert.equal(deferred.atCommit, 'path');
+    assert.equal(deferred.atChange, 'nothing');
     assert.equal(deferred.of('commit'), 'nothing');
+    assert.equal(deferred.ofNames(['orders', '*', '*commit*', '']), 'nothing');
+    const events = moversWith([mover], { code: [['e', '0', '19001']] });
+    assert.equal(events.atChange, 'path');
+    assert.equal(events.atCommit, 'nothing');
+    assert.equal(events.of('create table t ()'), 'nothing');
+    assert.equal(moversWith([mover], { code: [['unheard of', '0', '19001']] }).of('select 1'), 'path');
+  });
+
+  it('are told from others as the server folds and cuts names', () => {
+    // In lower case it is a byte longer each, and would be cut to another name.
+    const long = 'Ⱥ'.repeat(31);
+    const movers = moversWith([
+      functionRow('19001', long, 'sql', setsPath),
+      functionRow('19002', 'fΣ', 'sql', setsPath),
+      functionRow('19003', 'g½', 'sql', setsPath),
+    ]);
+    assert.equal(movers.of(`select "${long}"(1)`), 'path');
+    assert.equal(movers.of(`select "${long}Ⱥ"(1)`), 'path');
+    assert.equal(movers.of('select FΣ(1)'), 'path');
+    assert.equal(movers.of('select (t.fΣ::text) from t'), 'path');
+    assert.equal(movers.of('select fσ(1)'), 'nothing');
+    assert.equal(movers.of('select "g½"(1)'), 'path');
+    assert.equal(movers.of('select "g½x"(1)'), 'nothing');
+    // Of these the list has names in lower case of every letter.
+    assert.equal(movers.ofNames(['orders']), 'path');
+  });
+
+  it('are reached by names that no list can tell', () => {
+    const movers = moversWith([functionRow('19001', 'a.b', 'sql', setsPath)], { code: [['c', '0', '19002']] });
+    assert.equal(movers.ofNames(['b']), 'path');
+    assert.equal(movers.of('select "A.b"(1)'), 'path');
+    assert.equal(movers.of('select b(1)'), 'nothing');
+  });
+
+  it('are reached by literals that are run', () => {
+    const movers = moversWith([functionRow('19001', 'mover', 'sql', setsPath)]);
+    assert.equal(movers.of("select query_to_xml(E'select \\x6dover(1)', true, true, '')"), 'path');
+    assert.equal(movers.of("select E'\\x6dover'"), 'nothing');
+  });
+
+  it('run text that is made, where a statement or what it calls names them', () => {
+    const functions = [
+      functionRow('19001', 'runs', 'plpgsql', 'begin execute x; end'),
+      functionRow('19002', 'Runs it', 'plpgsql', 'begin execute x; end'),
+      functionRow('19003', 'caller', 'sql', 'select runs($1)'),
+      functionRow('19004', 'quotes', 'sql', 'select "Runs it"($1)'),
+      functionRow('19005', 'far', 'sql', 'select public.quotes($1)'),
+      functionRow('19006', 'other', 'sql', 'select 1 from orders'),
+      functionRow('19007', 'gather', 'internal', 'aggregate_dummy', 'x'),
+    ];
+    const movers = moversWith(functions, {
+      code: [
+        ['r', '16402', '19001'],
+        ['t', '17002', '19003'],
+        ['c', '0', '19001'],
+        ['e', '0', '19001'],
+      ],
+      aggregates: [['19007', '19001', null]],
+    });
+    for (const name of ['runs', '"Runs it"', 'caller', 'quotes', 'far', 'gather'])
+      assert.equal(movers.of(`select ${name}('x')`), 'path', name);
+    assert.equal(movers.ofNames(['caller']), 'path');
+    // What a default, a trigger or a type of the owner's gives them to run is the owner's.
+    for (const sql of ['select 1', 'select other()', 'insert into orders values (1)'])
+      assert.equal(movers.of(sql), 'nothing', sql);
+    assert.equal(movers.atCommit, 'nothing');
+    assert.equal(movers.atChange, 'nothing');
+  });
+
+  it('are found in time that rises with what there is', () => {
+    const chain = Array.from({ length: 2000 }, (_, at) => {
+      const source = at === 1999 ? setsPath : `select f${at + 1}($1) + 1 from orders where id = 3 and note = $1`;
+      return functionRow(String(20000 + at), `f${at}`, 'sql', source);
+    });
+    const views = Array.from({ length: 2000 }, (_, at) => String(30000 + at));
+    const relations = [...(shopRows.relations ?? []), ...views.map((oid) => [oid, 'public', `v${oid}`, 'v'])];
+    const code = [...views.slice(1).map((oid, at) => ['v', views[at], oid]), ['r', '31999', '20000']];
+    const unclosed = functionRow('19001', 'c', 'plpgsql', '/*a'.repeat(30_000));
+    const catalog = shopCatalog({ ...shopRows, relations, functions: [...chain, unclosed], code });
+    const begun = performance.now();
+    const movers = catalog.movers();
+    // It takes about 20 ms.
+    assert.ok(performance.now() - begun < 500);
+    assert.equal(movers.of('select f0(1)'), 'path');
+    assert.equal(movers.of('select * from v30000'), 'path');
   });
 });

@@ -86,3 +86,14 @@ test('a table like it, with the same masks, changes nothing, unless its types ar
   assert.ok(!hasFront(relation.columns));
   assert.ok(hasFront(relation.columns.map(({ name }) => text(name))));
 });
+
+test('a table like it that is hidden less stands for it', () => {
+  const relation = shopCatalog().resolve('public', 'customers', settled);
+  assert.ok(relation);
+  const less = { ...rules.columns[0], rule: 'p/less', schema: 'front', mask: { kind: 'keep_last', count: 4 } } as const;
+  const { catalog } = shopBehind(...relation.columns);
+  const index = columnMasks(catalog, { ...rules, columns: [less, rules.columns[0]] }, strongerMask);
+  assert.equal(masksOf("select ssn from customers union all select 'x'", index, settled), 'keep_last');
+  assert.equal(masksOf("select ssn from customers union all select 'x'", index, moved), 'redact');
+  assert.equal(masksOf('copy customers (ssn) to stdout', index, moved), 'redact');
+});
