@@ -6,10 +6,8 @@ import { type AnalyzedStatement, analyze } from '../../../../src/protocols/postg
 import { SessionEncoding } from '../../../../src/protocols/postgres/masks/sessionEncoding.ts';
 import { parserReady } from '../../../../src/protocols/postgres/parse/parse.ts';
 import type { Conversation } from '../../../../src/protocols/postgres/session/conversation.ts';
-import { hiddenMoves, isUnknownCursor, movesOf } from '../../../../src/protocols/postgres/session/moves.ts';
-import type { OwnQueries } from '../../../../src/protocols/postgres/session/ownQueries.ts';
+import { hiddenMoves, isUnknownCursor } from '../../../../src/protocols/postgres/session/moves.ts';
 import { Names, type Portal } from '../../../../src/protocols/postgres/session/prepared.ts';
-import { Verdicts } from '../../../../src/protocols/postgres/session/verdicts.ts';
 import { nameKeyOfText } from '../../../../src/protocols/postgres/wire/text.ts';
 import { shopCatalog, shopRows } from '../catalog/fixture.ts';
 
@@ -72,20 +70,4 @@ test('a cursor moves what any that it may mean does', () => {
   assert.equal(last(`${plain}; fetch c`), 'path');
   assert.ok(!isUnknownCursor(conversation, statements('fetch c')[0], statements('fetch c')));
   assert.ok(isUnknownCursor(conversation, statements('fetch d')[0], statements('fetch d')));
-});
-
-test('a message of many statements is judged in time that rises with them', () => {
-  const conversation = session();
-  for (const text of ['fetch c;', 'set search_path = a;', 'declare c cursor for select 1;', 'execute p;']) {
-    const all = statements(text.repeat(10_000));
-    const begun = performance.now();
-    const running = new Verdicts(conversation, null as unknown as OwnQueries).runningQuery(all);
-    movesOf(conversation, running);
-    for (const one of running) {
-      isUnknownCursor(conversation, one, running);
-      hiddenMoves(conversation, one, running);
-    }
-    // It takes about 40 ms.
-    assert.ok(performance.now() - begun < 300, text);
-  }
 });
