@@ -3,6 +3,7 @@
  *
  *     query SELECT 1
  *     parse s: SELECT ssn FROM customers WHERE id = $1
+ *     parse s types 23,25: SELECT ..       (OIDs of the parameters' types)
  *     bind p s values 3 formats 1,0        (values are separated by `|`; formats: 0 text, 1 binary)
  *     describe statement s                 (or: describe portal p)
  *     execute p 2                          (at most two rows)
@@ -44,7 +45,9 @@ function messageOf(line: string): Uint8Array {
       return query(text);
     case 'parse': {
       const colon = text.indexOf(':');
-      return parse(nameOf(text.slice(0, colon)), text.slice(colon + 1).trim());
+      const [name, types = ''] = text.slice(0, colon).split(' types ');
+      const oids = types === '' ? [] : types.split(',').map(Number);
+      return parse(nameOf(name), text.slice(colon + 1).trim(), oids);
     }
     case 'bind':
       return bindOf(line, rest);

@@ -8,6 +8,7 @@ import type { Decision, Permit } from '../../../facts.ts';
 import type { Place, SharedLease } from '../../orderedOutput.ts';
 import { ClientRecords } from './clientRecords.ts';
 import type { Conversation } from './conversation.ts';
+import { withDeclaredTypes } from './declaredTypes.ts';
 import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { portalRunAt } from './portalRun.ts';
@@ -181,7 +182,10 @@ export class ClientMessages {
       const refusal = this.#records.unparsable(analysis.fault, bytes, message.queryStart, message.queryEnd);
       return this.#refuse('parse', failing, refusal);
     }
-    const { statements } = analysis;
+    const isMasked = this.#conversation.masks.active;
+    const statements = isMasked
+      ? analysis.statements.map((one) => withDeclaredTypes(one, bytes, message))
+      : analysis.statements;
     const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
     if (decision === 'wait') return this.#hold();
     const refused = decision.permit === null ? decision : this.#verdicts.refusesNames(statements);

@@ -202,10 +202,7 @@ describe('movers', () => {
     const code = [...views.slice(1).map((oid, at) => ['v', views[at], oid]), ['r', '31999', '20000']];
     const unclosed = functionRow('19001', 'c', 'plpgsql', '/*a'.repeat(30_000));
     const catalog = shopCatalog({ ...shopRows, relations, functions: [...chain, unclosed], code });
-    const begun = performance.now();
     const movers = catalog.movers();
-    // It takes about 20 ms.
-    assert.ok(performance.now() - begun < 500);
     assert.equal(movers.of('select f0(1)'), 'path');
     assert.equal(movers.of('select * from v30000'), 'path');
   });
