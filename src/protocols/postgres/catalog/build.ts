@@ -133,7 +133,8 @@ function assemble(parts: CatalogParts): Catalog {
       if (schema === null && path === anyPath) return named;
       const schemas = schema === null ? searched(path) : [wanted];
       const found = named.filter((f) => schemas.includes(f.schema));
-      return path.loose === true && schema === null && found.length < named.length ? withStandIns(found, named) : found;
+      if (path.loose !== true || schema !== null) return found;
+      return found.length > 0 || parts.builtins.has(name) ? withStandIns(found, named) : found;
     },
     functionByOid: (oid: number) => functions.get(oid),
     builtinByOid: (oid: number) => parts.builtinNames.get(oid),
@@ -149,12 +150,9 @@ function assemble(parts: CatalogParts): Catalog {
   });
 }
 
-/** With those of other schemas that do another thing: the path may be another one by the time of the call; see masks/standIns.ts. */
+/** With those of other schemas: the path may be another one by the time of the call; see masks/standIns.ts. */
 function withStandIns(found: readonly PgFunction[], named: readonly PgFunction[]): readonly PgFunction[] {
-  if (found.length === 0) return found;
-  const bodies = new Set(found.map(({ language, source }) => `${language} ${source}`));
-  const others = named.filter((f) => !bodies.has(`${f.language} ${f.source}`) && !isTemporary(f.schema));
-  return [...found, ...others.filter((f) => !found.includes(f))];
+  return [...found, ...named.filter((f) => !found.includes(f) && !isTemporary(f.schema))];
 }
 
 function isTemporary(schema: string): boolean {

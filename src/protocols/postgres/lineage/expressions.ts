@@ -1,5 +1,6 @@
 /** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
 import { type AstRecord, isRecord, list, names, record, tagOf } from '../parse/ast.ts';
+import { anyPath } from '../catalog/catalog.ts';
 import { builtinNature } from './builtins.ts';
 import {
   hasDefault,
@@ -255,7 +256,9 @@ function callOfRow(analysis: Analysis, scope: Scope, row: unknown, name: string)
 
 /** Whether a field of this name could be a function that does more than compute from the row. */
 function mayBeCall(analysis: Analysis, name: string): boolean {
-  return analysis.catalog.functions(null, name, analysis.path).length > 0 || builtinNature(name, null) === 'opaque';
+  const { catalog, path } = analysis;
+  const anywhere = path.loose === true ? anyPath : path;
+  return catalog.functions(null, name, anywhere).length > 0 || builtinNature(name, null) === 'opaque';
 }
 
 /** `$1` is a value that the client sent, or an argument inside a function body. */

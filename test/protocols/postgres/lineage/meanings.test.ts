@@ -1,0 +1,75 @@
+/** What names mean in bodies, plans and cursors once the path may have moved: also what stands in schemas that are not on it. */
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import {
+  type CatalogRow,
+  type CatalogRows,
+  joinCatalogRows,
+} from '../../../../src/protocols/postgres/catalog/build.ts';
+import type { SearchPath } from '../../../../src/protocols/postgres/catalog/catalog.ts';
+import { flowOf } from '../../../../src/protocols/postgres/lineage/flow/flow.ts';
+import { parserReady } from '../../../../src/protocols/postgres/parse/parse.ts';
+import { parse, publicPath, shopCatalog, shopRows } from '../catalog/fixture.ts';
+
+before(parserReady);
+
+const loosePath: SearchPath = { ...publicPath, loose: true };
+
+/** A function of one argument; `returns` is the OID of a type. */
+function functionRow(oid: number, schema: string, name: string, source: string, returns = '25'): CatalogRow {
+  const head = [String(oid), schema, name, 'sql', 'f', 'v', 'f', returns, '1', '0', 'f', null, null, source];
+  return [...head, null, null, '["25"]'];
+}
+
+const keeps = 'INSERT INTO public.orders (note) VALUES ($1) RETURNING note';
+
+/** Kinds of the outputs, then where values of columns go, then clauses that ask. */
+function found(sql: string, added: CatalogRows, path = loosePath): string {
+  const { lineage, probes, writes } = flowOf(parse(sql)?.[0], shopCatalog(joinCatalogRows(shopRows, added)), path);
+  const kept = writes.filter(({ sources, opaque }) => opaque || sources.size > 0);
+  return [
+    ...[...lineage.head, ...(lineage.rest === null ? [] : [lineage.rest])].map(({ kind }) => kind),
+    ...kept.map(({ to }) => `>${to.kind}`),
+    ...probes.map(({ clause, opaque }) => `${clause}${opaque ? '?' : ''}`),
+  ].join(' ');
+}
+
+describe('functions', () => {
+  it("a user's function counts beside the server's of that name", () => {
+    const functions = [
+      functionRow(19_001, 'front', 'upper', keeps),
+      functionRow(19_002, 'front', 'pg_typeof', 'SELECT $1'),
+    ];
+    assert.equal(found('select upper(ssn) from customers', { functions }), 'expression >column');
+    assert.equal(found('select pg_typeof(ssn) from customers', { functions }), 'expression');
+    assert.equal(found('select pg_typeof(ssn) from customers', { functions }, publicPath), 'constant');
+    assert.equal(found('select pg_catalog.upper(ssn) from customers', { functions }), 'expression');
+    assert.equal(found('select front.upper(ssn) from customers', { functions }), 'expression >column');
+  });
+
+  it('in a body on whatever path', () => {
+    const functions = [
+      functionRow(19_001, 'front', 'upper', keeps),
+      functionRow(19_002, 'public', 'calls', 'SELECT 1; SELECT upper($1)'),
+    ];
+    assert.equal(found('select calls(ssn) from customers', { functions }, publicPath), 'expression >column');
+  });
+
+  it('of two with the same source both', () => {
+    const functions = [
+      functionRow(19_001, 'public', 'same', 'SELECT $1'),
+      functionRow(19_002, 'front', 'same', 'SELECT $1', '17002'),
+    ];
+    assert.equal(found('select same(name) from customers', { functions }, publicPath), 'expression');
+    assert.equal(found('select same(name) from customers', { functions }), 'expression expression');
+  });
+
+  it('a name that is known nowhere on the path may be a function by the time', () => {
+    const functions = [functionRow(19_001, 'front', 'elsewhere', keeps)];
+    assert.equal(found('select elsewhere(ssn) from customers', { functions }), 'opaque >outside from');
+    assert.equal(
+      found('select (row_to_json(c)).elsewhere from customers c', { functions }),
+      'opaque >outside expression from',
+    );
+  });
+});
