@@ -125,6 +125,7 @@ function assemble(parts: CatalogParts): Catalog {
         : path === anyPath
           ? onlyOne(typesAnywhere(name))
           : firstInPath(typeNames, name, searched(path)),
+    typesNamed: typesAnywhere,
     builtinFunction: (name: string) => parts.builtins.get(name),
     functions: (schema: string | null, name: string, path: SearchPath) => {
       const named = functionNames.get(name);

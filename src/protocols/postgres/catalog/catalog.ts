@@ -157,6 +157,8 @@ export interface Catalog {
   type(oid: number): PgType | undefined;
   /** Type by name on this path, for casts. */
   resolveType(schema: string | null, name: string, path: SearchPath): PgType | undefined;
+  /** Every type of this name, in whatever schema. */
+  typesNamed(name: string): readonly PgType[];
   builtinFunction(name: string): BuiltinFunction | undefined;
   /** User functions (and those of extensions) that a call could mean: on a loose path those of every schema. Temporary ones need their qualifier. */
   functions(schema: string | null, name: string, path: SearchPath): readonly PgFunction[];

@@ -10,12 +10,24 @@ import { type Value, computedFrom } from './value.ts';
 /** String types between which a cast without a length changes nothing that a mask could reveal by (text, varchar). */
 const plainStrings: ReadonlySet<number> = new Set([25, 1043]);
 
-/** Type that a TypeName means; undefined where the catalog does not know it. */
+/** Type that a TypeName means; undefined where the catalog does not know it, or where it may be another by the time. */
 export function typeByName(analysis: Analysis, typeName: AstRecord): PgType | undefined {
   const parts = names(typeName.names);
   const name = parts.at(-1);
   if (name === undefined) return undefined;
-  return analysis.catalog.resolveType(parts.at(-2) ?? null, name, analysis.path);
+  const { catalog, path } = analysis;
+  if (parts.length === 1 && path.loose === true) {
+    const named = catalog.typesNamed(name);
+    if (named.length > 1 && !named.every((type) => isPlainType(catalog, type))) return undefined;
+  }
+  return catalog.resolveType(parts.at(-2) ?? null, name, path);
+}
+
+/** An enum, or rows of the server's own types: with others of the name, as schemas of tenants have them, it runs the same code. */
+function isPlainType(catalog: Catalog, { oid, kind, relation }: PgType): boolean {
+  if (oid < firstUserOid || catalog.castFunctions(oid).length > 0) return false;
+  const columns = kind === 'c' ? catalog.relation(relation)?.columns : undefined;
+  return kind === 'e' || columns?.every(({ typeOid }) => typeOid < firstUserOid) === true;
 }
 
 /** Types in types deeper than this count as checked. */
@@ -90,7 +102,7 @@ const builtinCollations: ReadonlySet<string> = new Set(['C', 'POSIX', 'default',
 export function collated({ path }: Analysis, value: Value, collation: readonly string[]): Value {
   const name = collation.at(-1) ?? '';
   // Users may give theirs any name, and stand it in front where the path does not begin with those of the server.
-  const isFirst = path.schemas.find((schema) => schema !== path.temp) === 'pg_catalog';
+  const isFirst = path.loose !== true && path.schemas.find((schema) => schema !== path.temp) === 'pg_catalog';
   const isOwn = collation.length > 1 ? collation[0] !== 'pg_catalog' : !(isFirst && builtinCollations.has(name));
   return isOwn ? computedFrom(value) : value;
 }

@@ -73,3 +73,48 @@ describe('functions', () => {
     );
   });
 });
+
+describe('types', () => {
+  const typeRow = (oid: number, name: string, kind: string, relation = 0): CatalogRow => [
+    String(oid),
+    'front',
+    name,
+    kind,
+    kind.toUpperCase(),
+    '0',
+    '0',
+    String(relation),
+  ];
+
+  it('of which another schema has one of the name are not known', () => {
+    const types = [typeRow(19_001, 'text', 'c')];
+    assert.equal(found('select name::text from customers', { types }, publicPath), 'column');
+    assert.equal(found('select name::text from customers', { types }), 'opaque >outside expression');
+    assert.equal(found('select name::pg_catalog.text from customers', { types }), 'column');
+    assert.equal(found('select name::varchar from customers', { types }), 'column');
+    const functions = [functionRow(19_002, 'public', 'casts', 'SELECT $1::text')];
+    assert.equal(
+      found('select casts(name) from customers', { types, functions }, publicPath),
+      'opaque >outside expression',
+    );
+    assert.equal(found('select xmlserialize(content x as text) from xmlforest(1 as a) x', { types }), 'constant');
+    assert.equal(
+      found('select json_serialize(name returning text) from customers', { types }),
+      'expression expression',
+    );
+    assert.equal(found('select 1 from customers where id = ($1)::text', { types }), 'constant expression? where?');
+  });
+
+  it('of enums and plain rows it is no matter which is meant', () => {
+    const types = [typeRow(19_001, 'mood', 'e'), typeRow(19_002, 'address', 'c', 16_510)];
+    assert.equal(found("select 'sad'::mood", { types }), 'constant');
+    assert.equal(found('select null::address', { types }), 'constant');
+    const casts: readonly CatalogRow[] = [['19001', '18010', null]];
+    assert.equal(found("select 'sad'::mood", { types, casts }), 'opaque');
+  });
+
+  it("collations may be anyone's as well", () => {
+    assert.equal(found('select name collate "C" from customers', {}, publicPath), 'column');
+    assert.equal(found('select name collate "C" from customers', {}), 'expression');
+  });
+});

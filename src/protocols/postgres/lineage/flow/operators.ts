@@ -119,8 +119,9 @@ export function narrows(analysis: Analysis, nodes: readonly unknown[], all: Valu
 /** Whether it is a cast to such a type. */
 export function isNarrowing(analysis: Analysis, node: unknown): boolean {
   const cast = unwrap(node, 'TypeCast');
-  const type = cast === null ? undefined : typeByName(analysis, record(cast.typeName));
-  return type !== undefined && (narrow.has(type.oid) || type.name.startsWith('reg'));
+  if (cast === null) return false;
+  const type = typeByName(analysis, record(cast.typeName));
+  return type === undefined || narrow.has(type.oid) || type.name.startsWith('reg');
 }
 
 function isSafe(analysis: Analysis, scope: Scope, { operator, body, operands, both }: Operation): boolean {
