@@ -17,7 +17,7 @@ import {
   findCte,
   leave,
 } from './scope.ts';
-import { bounded, relationColumns, spend } from './scope.ts';
+import { bounded, relationColumns, relationsMeant, spend } from './scope.ts';
 import { queryColumns } from './select.ts';
 import {
   type Columns,
@@ -104,9 +104,12 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
     const unclear = analysis.path === anyPath && body.schemaname === undefined;
     return aliased(body, unclear ? anyColumns(analysis, name) : unknownColumns, name);
   }
-  analysis.folded?.addRelation(analysis, relation);
-  recordCallsOf(analysis, relation);
-  const others = schema === null && analysis.path.loose === true ? analysis.catalog.standIns(relation) : [];
+  const meant = relationsMeant(analysis, body);
+  for (const one of meant) {
+    analysis.folded?.addRelation(analysis, one);
+    recordCallsOf(analysis, one);
+  }
+  const others = meant.length > 1 ? analysis.catalog.standIns(relation) : [];
   if (others.length > 0) return aliased(body, mixedColumns(analysis, [relation, ...others]), name);
   const columns = relationColumns(relation);
   if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, relation }] };

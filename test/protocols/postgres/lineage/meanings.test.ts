@@ -118,3 +118,39 @@ describe('types', () => {
     assert.equal(found('select name collate "C" from customers', {}), 'expression');
   });
 });
+
+describe('tables', () => {
+  /** `front.customers` with columns of text, and a unique index on `public.customers.ssn`. */
+  const front = (...columns: readonly string[]): CatalogRows => ({
+    relations: [['19001', 'front', 'customers', 'r']],
+    columns: columns.map((name, at) => ['19001', String(at + 1), name, '25', '', null]),
+    indexes: [['16401', 'one', 'f', 'f', '[3]', 't', '', '']],
+  });
+  const frontPath: SearchPath = { schemas: ['pg_catalog', 'front', 'public'], temp: '' };
+  const loose: SearchPath = { ...frontPath, loose: true };
+  const named = front('id', 'ssn');
+
+  it('every table of the name has its constraints asked', () => {
+    for (const sql of [
+      "insert into customers (ssn) values ('x')",
+      "insert into customers values (1, 'x', 'y')",
+      "update customers set ssn = 'x'",
+      "merge into customers c using orders o on false when not matched then insert (ssn) values ('x')",
+      "merge into customers c using orders o on false when not matched then insert values (1, 'n', 'x')",
+      'copy customers from stdin',
+      'copy customers (ssn) from stdin',
+    ]) {
+      assert.equal(found(sql, named, frontPath).includes('constraint'), false, sql);
+      assert.ok(found(sql, named, loose).includes('constraint'), sql);
+    }
+    assert.equal(found("insert into front.customers (ssn) values ('x')", named, loose), '');
+    assert.equal(found("insert into customers (id) values ('x')", named, loose), '');
+  });
+
+  it('and every column of the name, or in the place, is written', () => {
+    const index = front('a', 'b');
+    assert.equal(found('insert into customers (a) select note from orders', index, loose), '>column');
+    assert.equal(found('insert into customers select 1, note from orders', index, loose), '>column >column');
+    assert.equal(found('insert into customers (c) select note from orders', index, loose), '>unknown');
+  });
+});
