@@ -112,9 +112,28 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
   const others = meant.length > 1 ? analysis.catalog.standIns(relation) : [];
   if (others.length > 0) return aliased(body, mixedColumns(analysis, [relation, ...others]), name);
   const columns = relationColumns(relation);
-  if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, relation }] };
+  const table = meant.every((one) => isKeyedLike(analysis, one, relation)) ? { relation } : {};
+  if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, ...table }] };
   const element = aliased(body, columns, name);
-  return { ...element, tables: element.tables.map((table) => ({ ...table, relation })) };
+  return { ...element, tables: element.tables.map((one) => ({ ...one, ...table })) };
+}
+
+/** Whether two tables have the same columns and the same keys, as those of tenants have, so that what one decides the other does. */
+function isKeyedLike({ catalog }: Analysis, a: Relation, b: Relation): boolean {
+  if (a === b) return true;
+  const keysOf = ({ oid }: Relation): string =>
+    catalog
+      .constraintsOf(oid)
+      .flatMap((one) => (one.kind === 'unique' ? [`${one.columns.join()} ${one.identifies}`] : []))
+      .toSorted()
+      .join('; ');
+  return (
+    a.kind === b.kind &&
+    (a.children.length === 0) === (b.children.length === 0) &&
+    a.columns.length === b.columns.length &&
+    a.columns.every(({ attnum, name }, at) => attnum === b.columns[at].attnum && name === b.columns[at].name) &&
+    keysOf(a) === keysOf(b)
+  );
 }
 
 /** Any column of any relation of this name. */

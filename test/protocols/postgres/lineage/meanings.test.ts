@@ -153,4 +153,20 @@ describe('tables', () => {
     assert.equal(found('insert into customers select 1, note from orders', index, loose), '>column >column');
     assert.equal(found('insert into customers (c) select note from orders', index, loose), '>unknown');
   });
+
+  it('a key decides other columns only where it is the key of all of them', () => {
+    const columns = ['id', 'customer_id', 'note', 'total', 'ship'];
+    const key = (oid: number, lasting: string): CatalogRow => [String(oid), 'p', 'f', 't', '[1]', 't', '', '', lasting];
+    const rows = (lasting: string): CatalogRows => ({
+      relations: [['19001', 'front', 'orders', 'r']],
+      columns: columns.map((name, at) => ['19001', String(at + 1), name, '25', '', null]),
+      indexes: [key(16_402, 't'), key(19_001, lasting)],
+    });
+    const sql = 'select count(*) from orders group by id, note';
+    assert.equal(found(sql, rows('t'), frontPath), 'constant group_by');
+    assert.equal(found(sql, rows('t'), loose), 'constant group_by');
+    assert.equal(found(sql, rows('f'), loose), 'constant group_by group_by');
+    assert.equal(found(sql, rows('f'), { ...publicPath, loose: true }), 'constant group_by group_by');
+    assert.equal(found(sql, rows('f'), publicPath), 'constant group_by');
+  });
 });
