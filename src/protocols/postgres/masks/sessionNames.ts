@@ -3,10 +3,8 @@ import { namesRole, searchPathOf } from '../catalog/catalog.ts';
 import type { SearchPath } from '../catalog/catalog.ts';
 
 export class SessionNames {
-  /** Role that the session logged in with. */
-  readonly #login: string;
-  /** The role in force, which `"$user"` in a path means; null: not known. */
-  #role: string | null;
+  /** The role in force, which `"$user"` in a path means; null: not known. ALTER ROLE .. SET role makes it another than the login's. */
+  #role: string | null = null;
   /** The setting behind `path`; null: not known. */
   #setting: string | null = null;
   /** The one with which the session began. */
@@ -21,11 +19,6 @@ export class SessionNames {
   path: SearchPath | null = null;
   /** Raised whenever `path` is another one or not known. */
   serial = 0;
-
-  constructor(login: string) {
-    this.#login = login;
-    this.#role = login;
-  }
 
   /** The target must be asked for the search path: it does not report it, and it may have changed. */
   get pathUnknown(): boolean {
@@ -48,18 +41,18 @@ export class SessionNames {
     this.#derive();
   }
 
-  /** SET ROLE. `none`: that of the login; null: not known, so that a path with `"$user"` is not known either. */
+  /** SET ROLE. null: not known, so that a path with `"$user"` is not known either. */
   onRole(role: string | null): void {
     this.#moved = true;
-    this.#role = role === 'none' ? this.#login : role;
+    this.#role = role;
     this.#setting = null;
     this.#derive();
   }
 
-  /** What SHOW says of the role (`none`: it is that of the session) and of the session. */
-  onShownRole(role: string, session: string): void {
+  /** What SHOW says of the path, the role (`none`: it is that of the session) and of the session. */
+  onShown(setting: string, role: string, session: string): void {
     this.#role = role === 'none' ? session : role;
-    this.#derive();
+    this.onSearchPath(setting);
   }
 
   onSearchPath(setting: string): void {

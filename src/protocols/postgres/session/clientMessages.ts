@@ -188,6 +188,8 @@ export class ClientMessages {
       return this.#refuse('parse', failing, refusal);
     }
     const { statements } = analysis;
+    // The names that it is prepared under are those of now.
+    if (this.#verdicts.namesCome) return this.#hold();
     const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
     if (decision === 'wait') return this.#hold();
     if (decision.permit === null) return this.#refuse('parse', failing, this.#records.blocked(statements, decision));

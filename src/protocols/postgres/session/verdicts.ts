@@ -254,6 +254,12 @@ export class Verdicts {
     return last !== null && (last.endsWithSync || last.kind === 'query');
   }
 
+  /** Whether it is asked for just now what names mean. */
+  get namesCome(): boolean {
+    const { masks } = this.#conversation;
+    return masks.active && masks.meanings.path === null && this.answersCome();
+  }
+
   /** Whether what was sent will be answered: of commands without a Sync behind them the target keeps its answers until it is asked. */
   #askForAnswers(): boolean {
     if (this.answersCome()) return true;
