@@ -170,3 +170,27 @@ describe('tables', () => {
     assert.equal(found(sql, rows('f'), publicPath), 'constant group_by');
   });
 });
+
+describe('calls', () => {
+  it('of what may be a type are casts', () => {
+    const types: readonly CatalogRow[] = [['19001', 'front', 'upper', 'd', 'S', '25', '0', '0']];
+    assert.equal(found('select upper(name) from customers', { types }), 'expression expression');
+    assert.equal(found('select upper(name) from customers', { types }, publicPath), 'expression');
+    assert.equal(found('select pg_catalog.upper(name) from customers', { types }), 'expression');
+    const ahead: SearchPath = { schemas: ['front', 'pg_catalog', 'public'], temp: '' };
+    assert.equal(found('select upper(name) from customers', { types }, ahead), 'expression expression');
+  });
+
+  it('that are STABLE write what they call, unless a body in PL/pgSQL computes alone', () => {
+    const stable = (oid: number, name: string, source: string): CatalogRow =>
+      functionRow(oid, 'public', name, source).map((value, at) => (at === 3 ? 'plpgsql' : at === 5 ? 's' : value));
+    const functions = [
+      stable(19_001, 'computes', 'begin return upper(x); end'),
+      stable(19_002, 'casts', 'begin return x::mood; end'),
+    ];
+    assert.equal(found('select computes(name) from customers', { functions }), 'expression');
+    assert.equal(found('select casts(name) from customers', { functions }), 'opaque >outside');
+    const more = [...functions, functionRow(19_003, 'front', 'upper', keeps)];
+    assert.equal(found('select computes(name) from customers', { functions: more }), 'opaque >outside');
+  });
+});
