@@ -33,6 +33,7 @@ import { steadyIf, withGaps } from './value.ts';
 import { isPlain } from './plain.ts';
 import { indirection, operand, rowExpression } from './records.ts';
 import { collated, isUnchangedCast, recordReturning } from './types.ts';
+import { unlessCall } from './words.ts';
 
 /**
  * Tags whose value depends on what stands inside them and on nothing else. Everything not listed here or in
@@ -150,10 +151,10 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     case 'JsonArrayQueryConstructor': {
       const value = computedFrom(rowValue(queryColumns(analysis, scope, body.query)));
       recordReturning(analysis, body, value);
-      return value;
+      return unlessCall(analysis, tag, body, value);
     }
   }
-  if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return constant;
+  if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return unlessCall(analysis, tag, body, constant);
   if (!computedTags.has(tag)) return opaque;
   const before = hazardsOf(analysis);
   const value = /^(?:Json|Xml)/.test(tag) ? partsOf(analysis, scope, body) : dependencies(analysis, scope, body);
@@ -165,7 +166,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   if (tag === 'MinMaxExpr' && narrows(analysis, list(body.args), value)) recordChoice(analysis, value);
   recordParsing(analysis, scope, tag, body, value);
   if (checkingTags.has(tag)) recordReturning(analysis, body, value);
-  return value;
+  return unlessCall(analysis, tag, body, value);
 }
 
 /** A name is looked for in every element of every level, and in each among its columns. */

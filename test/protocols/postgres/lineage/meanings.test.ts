@@ -194,3 +194,37 @@ describe('calls', () => {
     assert.equal(found('select computes(name) from customers', { functions: more }), 'opaque >outside');
   });
 });
+
+describe('words that are names of functions for older servers', () => {
+  const cases: readonly (readonly [name: string, call: string])[] = [
+    ['json_array', 'json_array(ssn)'],
+    ['json_array', 'json_array(select ssn from customers)'],
+    ['json_object', "json_object('a': ssn)"],
+    ['json_arrayagg', 'json_arrayagg(ssn)'],
+    ['json_objectagg', 'json_objectagg(id: ssn)'],
+    ['json', 'json(ssn)'],
+    ['json_scalar', 'json_scalar(ssn)'],
+    ['json_serialize', 'json_serialize(ssn)'],
+    ['json_query', "json_query(profile, '$')"],
+    ['json_value', "json_value(profile, '$')"],
+    ['json_exists', "json_exists(profile, '$')"],
+  ];
+  for (const [name, call] of cases) {
+    it(call, () => {
+      const sql = `select ${call} from customers`;
+      const functions = [functionRow(19_001, 'front', name, keeps)];
+      const [alone, beside] = [found(sql, {}, publicPath), found(sql, { functions }, publicPath)];
+      assert.match(alone, /^expression(?! >)/);
+      assert.match(beside, /^opaque >outside(?: .*)? from$/);
+    });
+  }
+
+  it('merge_action()', () => {
+    const sql = 'merge into orders o using customers c on false when matched then do nothing returning merge_action()';
+    assert.match(found(sql, {}, publicPath), /^constant/);
+    assert.match(
+      found(sql, { functions: [functionRow(19_001, 'front', 'merge_action', keeps)] }, publicPath),
+      /^opaque/,
+    );
+  });
+});
