@@ -170,6 +170,8 @@ export class Verdicts {
     let certain = sure;
     let doubt: Doubt = sure ? 'new_tables' : 'any';
     let pathBehind: string | null = null;
+    // A BEGIN stands in front in the same message, so that SET LOCAL has an effect.
+    let inBlock = false;
     let uses: MaskedUse[] | null = null;
     let missing = false;
     this.#encoding.begin(running.length === 1);
@@ -200,7 +202,8 @@ export class Verdicts {
       else if (told !== null) (uses ??= []).push(told);
       if (isAlone) break;
       const isNew = foresight !== null;
-      const path = certain && !isNew && !isMoved ? pathSetBy(statement) : null;
+      inBlock = begins(statement) || (inBlock && !endsTransaction(statement));
+      const path = certain && !isNew && !isMoved ? pathSetBy(statement, inBlock) : null;
       if (path !== null) pathBehind = path;
       else if (isMoved || changesPath(statement) || this.#takesBack(statement, pathBehind !== null || isNew)) {
         doubt = 'any';
@@ -344,6 +347,10 @@ export class Verdicts {
     });
     return 'wait';
   }
+}
+
+function begins({ session }: AnalyzedStatement): boolean {
+  return session.kind === 'transaction' && session.command === 'begin';
 }
 
 function isMask({ mask, given }: GivenToMasked, parameters: ParameterTexts | null): boolean {
