@@ -133,7 +133,7 @@ export class ScriptedTarget {
       server_version: version,
       client_encoding: 'UTF8',
       standard_conforming_strings: 'on',
-      ...(reportsPath ? { search_path: '"$user", public' } : {}),
+      ...(reportsPath ? { search_path: 'public' } : {}),
     };
     const statuses = Object.entries(parameters).map(([name, value]) => parameterStatus(name, value));
     this.#send(Buffer.concat([authenticationOk, ...statuses, keyData, ready()]));

@@ -125,6 +125,7 @@ function assemble(parts: CatalogParts): Catalog {
         : path === anyPath
           ? onlyOne(typesAnywhere(name))
           : firstInPath(typeNames, name, searched(path)),
+    typesNamed: typesAnywhere,
     builtinFunction: (name: string) => parts.builtins.get(name),
     functions: (schema: string | null, name: string, path: SearchPath) => {
       const named = functionNames.get(name);
@@ -133,7 +134,8 @@ function assemble(parts: CatalogParts): Catalog {
       if (schema === null && path === anyPath) return named;
       const schemas = schema === null ? searched(path) : [wanted];
       const found = named.filter((f) => schemas.includes(f.schema));
-      return path.loose === true && schema === null && found.length < named.length ? withStandIns(found, named) : found;
+      if (path.loose !== true || schema !== null) return found;
+      return found.length > 0 || parts.builtins.has(name) ? withStandIns(found, named) : found;
     },
     functionByOid: (oid: number) => functions.get(oid),
     builtinByOid: (oid: number) => parts.builtinNames.get(oid),
@@ -149,12 +151,32 @@ function assemble(parts: CatalogParts): Catalog {
   });
 }
 
-/** With those of other schemas that do another thing: the path may be another one by the time of the call; see masks/standIns.ts. */
+/**
+ * With those of other schemas: the path may be another one by the time of the call; see masks/standIns.ts. Of functions that are the
+ * same in all but their schema, as those of tenants are, one stands for all: calls in their bodies would multiply.
+ */
 function withStandIns(found: readonly PgFunction[], named: readonly PgFunction[]): readonly PgFunction[] {
-  if (found.length === 0) return found;
-  const bodies = new Set(found.map(({ language, source }) => `${language} ${source}`));
-  const others = named.filter((f) => !bodies.has(`${f.language} ${f.source}`) && !isTemporary(f.schema));
+  const known = new Set(found.map(sameness));
+  const others = named.filter((f) => {
+    const isNew = !known.has(sameness(f)) && !isTemporary(f.schema);
+    known.add(sameness(f));
+    return isNew;
+  });
   return [...found, ...others];
+}
+
+const samenesses = new WeakMap<PgFunction, string>();
+
+/** Equal for functions of which a call does the same, wherever they stand. */
+function sameness(f: PgFunction): string {
+  let known = samenesses.get(f);
+  if (known === undefined) {
+    const isRead = f.language === 'sql' || f.language === 'plpgsql';
+    // What others do is not in their source.
+    known = isRead ? JSON.stringify({ ...f, oid: 0, schema: '' }) : String(f.oid);
+    samenesses.set(f, known);
+  }
+  return known;
 }
 
 function isTemporary(schema: string): boolean {

@@ -158,8 +158,10 @@ export interface Catalog {
   type(oid: number): PgType | undefined;
   /** Type by name on this path, for casts. */
   resolveType(schema: string | null, name: string, path: SearchPath): PgType | undefined;
+  /** Every type of this name, in whatever schema. */
+  typesNamed(name: string): readonly PgType[];
   builtinFunction(name: string): BuiltinFunction | undefined;
-  /** User functions (and those of extensions) that a call could mean. Temporary ones need their qualifier. */
+  /** User functions (and those of extensions) that a call could mean: on a loose path those of every schema. Temporary ones need their qualifier. */
   functions(schema: string | null, name: string, path: SearchPath): readonly PgFunction[];
   functionByOid(oid: number): PgFunction | undefined;
   /** Name of a function of initdb behind an operator, cast or aggregate that users made. */

@@ -17,9 +17,10 @@ import {
   recordConflict,
   recordConflictAssignment,
   recordInsert,
+  unnamed,
 } from './flow/writes.ts';
 import { fromElement, targetElement } from './from.ts';
-import { type Analysis, type FromElement, type NamedTable, type Scope, childScope } from './scope.ts';
+import { type Analysis, type FromElement, type NamedTable, type Scope, childScope, relationsMeant } from './scope.ts';
 import { queryColumns, targetColumns, withCtes } from './select.ts';
 import {
   type Columns,
@@ -80,9 +81,9 @@ type Follows = (name: string) => boolean;
 
 /** Generated columns follow what is assigned to others, and so may every column of a view. */
 function followingColumns(analysis: Analysis, relation: AstRecord): Follows {
-  const known = analysis.catalog.resolve(text(relation.schemaname) || null, text(relation.relname), analysis.path);
-  if (known === undefined) return () => true;
-  return (name) => known.kind === 'v' || known.byName.get(name)?.generated === true;
+  const meant = relationsMeant(analysis, relation);
+  if (meant.length === 0) return () => true;
+  return (name) => meant.some(({ kind, byName }) => kind === 'v' || byName.get(name)?.generated === true);
 }
 
 /** Values given to columns, by name. */
@@ -177,7 +178,7 @@ function insertInto(
   follows: Follows,
 ): FromElement {
   const named = list(body.cols).map((item) => text(record(record(item).ResTarget).name));
-  const order = named.length > 0 ? named : target.columns.list.map((column) => column.name);
+  const order = named.length > 0 ? named : namesByPlace(target.columns);
   const assigned = new Map<string, Value>();
   let given: Inserted = nothingInserted;
   if (body.selectStmt !== undefined) {
@@ -189,6 +190,7 @@ function insertInto(
       if (source.openAt !== -1) assigned.set(name, anyOf(source));
       else if (at < known) assigned.set(name, source.list[at].value);
     });
+    if (order.length === 0) for (const { name } of target.columns.list) assigned.set(name, anyOf(source));
   }
   const inserted = assign(target, assigned, follows);
   const conflict = record(body.onConflictClause);
@@ -197,6 +199,11 @@ function insertInto(
   recordConflict(analysis, level, conflict, target, given);
   const targets = list(conflict.targetList);
   return targets.length === 0 ? inserted : assign(inserted, setClause(analysis, level, body, targets, given), follows);
+}
+
+/** Names of columns in their order; none where they have no places. */
+export function namesByPlace({ list: columns, mixed }: Columns): readonly string[] {
+  return mixed === true ? [] : columns.map(({ name }) => name);
 }
 
 function anyOf(columns: Columns): Value {
@@ -218,27 +225,39 @@ function merge(analysis: Analysis, scope: Scope, body: AstRecord, target: FromEl
       after = assign(after, setClause(analysis, level, body, targets, null), follows);
     if (clause.commandType === 'CMD_DELETE') recordRemovedRows(analysis, record(body.relation));
     if (clause.commandType !== 'CMD_INSERT') continue;
-    const order =
-      targets.length > 0
-        ? targets.map((t) => text(record(record(t).ResTarget).name))
-        : target.columns.list.map((c) => c.name);
-    const values = list(clause.values);
-    const assigned = new Map<string, Value>();
-    const gifts: Gift[] = [];
-    order.forEach((name, at) => {
-      const value = at < values.length ? evaluate(analysis, level, values[at]) : constant;
-      assigned.set(name, value);
-      if (at >= values.length) return;
-      const item = { name, val: values[at] };
-      recordAssignment(analysis, level, record(body.relation), item, value);
-      const gift = giftOf(analysis, level, record(body.relation), item, value, null);
-      if (gift !== null) gifts.push(gift);
-    });
-    recordNewRows(analysis, record(body.relation), gifts);
-    after = assign(after, assigned, follows);
+    after = assign(after, mergeInsert(analysis, level, body, targets, list(clause.values), target), follows);
   }
   // `*` gives the source's columns first (manual, MERGE, output_expression).
   return { target: after, elements: [source, after] };
+}
+
+/** What WHEN NOT MATCHED THEN INSERT gives to columns of the target. */
+function mergeInsert(
+  analysis: Analysis,
+  level: Scope,
+  body: AstRecord,
+  targets: readonly unknown[],
+  nodes: readonly unknown[],
+  target: FromElement,
+): Assignments {
+  const relation = record(body.relation);
+  const named = targets.map((item) => text(record(record(item).ResTarget).name));
+  const order = named.length > 0 ? named : namesByPlace(target.columns);
+  const values = nodes.map((node) => evaluate(analysis, level, node));
+  const assigned = new Map(order.map((name, at) => [name, values[at] ?? constant]));
+  const anyValue = values.reduce(either, constant);
+  if (order.length === 0) for (const { name } of target.columns.list) assigned.set(name, anyValue);
+  if (analysis.flow === null) return assigned;
+  const gifts: Gift[] = [];
+  const isPlaced = named.length === 0 && relationsMeant(analysis, relation).length > 1;
+  for (const [at, value] of values.entries()) {
+    const item = { name: order[at] ?? '', val: nodes[at] };
+    recordAssignment(analysis, level, relation, item, value, isPlaced ? at : null);
+    const gift = giftOf(analysis, level, relation, item, value, null);
+    if (gift !== null) gifts.push({ ...gift, at });
+  }
+  recordNewRows(analysis, relation, isPlaced ? gifts.map(unnamed) : gifts);
+  return assigned;
 }
 
 /** `old` and `new`, or what RETURNING WITH (OLD AS o, NEW AS n) calls them (PostgreSQL 18). */
@@ -266,8 +285,10 @@ export function copyColumns(analysis: Analysis, body: AstRecord): Columns {
       rest: constant,
     };
   }
-  const relation = record(body.relation);
-  const known = analysis.catalog.resolve(text(relation.schemaname) || null, text(relation.relname), analysis.path);
-  const generated = new Set(known?.columns.filter((column) => column.generated).map((column) => column.name));
-  return { ...target.columns, list: target.columns.list.filter((column) => !generated.has(column.name)) };
+  const meant = relationsMeant(analysis, record(body.relation));
+  const isGenerated = (name: string): boolean => meant.at(0)?.byName.get(name)?.generated === true;
+  const columns = { ...target.columns, list: target.columns.list.filter(({ name }) => !isGenerated(name)) };
+  // Which places are left out, must be the same in all of them.
+  const isSame = meant.every((one) => one.columns.every(({ name, generated }) => generated === isGenerated(name)));
+  return isSame ? columns : { ...columns, mixed: true };
 }

@@ -1,5 +1,6 @@
 /** Lineage of expressions. The tags are those of PostgreSQL's raw parse tree (parsenodes.h, primnodes.h). */
 import { type AstRecord, isRecord, list, names, record, tagOf } from '../parse/ast.ts';
+import { anyPath } from '../catalog/catalog.ts';
 import { builtinNature } from './builtins.ts';
 import {
   hasDefault,
@@ -35,6 +36,7 @@ import { madeOf, steadyIf, typedAs, unknownType, withGaps, withRecord } from './
 import { holdsRecord, isPlain } from './plain.ts';
 import { indirection, operand, rowExpression } from './records.ts';
 import { collated, isUnchangedCast, recordReturning, typeByName } from './types.ts';
+import { unlessCall } from './words.ts';
 
 /**
  * Tags whose value depends on what stands inside them and on nothing else. Everything not listed here or in
@@ -154,10 +156,10 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
     case 'JsonArrayQueryConstructor': {
       const value = computedFrom(rowValue(queryColumns(analysis, scope, body.query)));
       recordReturning(analysis, body, value);
-      return value;
+      return unlessCall(analysis, tag, body, value);
     }
   }
-  if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return constant;
+  if (constantTags.has(tag) || Object.hasOwn(safeTags, tag)) return unlessCall(analysis, tag, body, constant);
   if (!computedTags.has(tag)) return opaque;
   const before = hazardsOf(analysis);
   const value = /^(?:Json|Xml)/.test(tag) ? partsOf(analysis, scope, body) : dependencies(analysis, scope, body);
@@ -168,7 +170,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
   }
   recordParsing(analysis, scope, tag, body, value);
   if (checkingTags.has(tag)) recordReturning(analysis, body, value);
-  return tag === 'JsonFuncExpr' ? withGaps(value) : value;
+  return unlessCall(analysis, tag, body, tag === 'JsonFuncExpr' ? withGaps(value) : value);
 }
 
 /** A name is looked for in every element of every level, and in each among its columns. */
@@ -259,7 +261,9 @@ function callOfRow(analysis: Analysis, scope: Scope, row: unknown, name: string)
 
 /** Whether a field of this name could be a function that does more than compute from the row. */
 function mayBeCall(analysis: Analysis, name: string): boolean {
-  return analysis.catalog.functions(null, name, analysis.path).length > 0 || builtinNature(name, null) === 'opaque';
+  const { catalog, path } = analysis;
+  const anywhere = path.loose === true ? anyPath : path;
+  return catalog.functions(null, name, anywhere).length > 0 || builtinNature(name, null) === 'opaque';
 }
 
 /** `$1` is a value that the client sent, or an argument inside a function body. */

@@ -18,7 +18,7 @@ import {
   findCte,
   leave,
 } from './scope.ts';
-import { bounded, relationColumns, spend } from './scope.ts';
+import { bounded, relationColumns, relationsMeant, spend } from './scope.ts';
 import { queryColumns } from './select.ts';
 import {
   type Columns,
@@ -109,14 +109,36 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
     const unclear = analysis.path === anyPath && body.schemaname === undefined;
     return aliased(body, unclear ? anyColumns(analysis, name) : unknownColumns, name);
   }
-  analysis.folded?.addRelation(analysis, relation);
-  recordCallsOf(analysis, relation);
-  const others = schema === null && analysis.path.loose === true ? analysis.catalog.standIns(relation) : [];
+  const meant = relationsMeant(analysis, body);
+  for (const one of meant) {
+    analysis.folded?.addRelation(analysis, one);
+    recordCallsOf(analysis, one);
+  }
+  const others = meant.length > 1 ? analysis.catalog.standIns(relation) : [];
   if (others.length > 0) return aliased(body, mixedColumns(analysis, [relation, ...others]), name);
   const columns = relationColumns(analysis.catalog, relation);
-  if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, relation }] };
+  const table = meant.every((one) => isKeyedLike(analysis, one, relation)) ? { relation } : {};
+  if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, ...table }] };
   const element = aliased(body, columns, name);
-  return { ...element, tables: element.tables.map((table) => ({ ...table, relation })) };
+  return { ...element, tables: element.tables.map((one) => ({ ...one, ...table })) };
+}
+
+/** Whether two tables have the same columns and the same keys, as those of tenants have, so that what one decides the other does. */
+function isKeyedLike({ catalog }: Analysis, a: Relation, b: Relation): boolean {
+  if (a === b) return true;
+  const keysOf = ({ oid }: Relation): string =>
+    catalog
+      .constraintsOf(oid)
+      .flatMap((one) => (one.kind === 'unique' ? [`${one.columns.join()} ${one.identifies}`] : []))
+      .toSorted()
+      .join('; ');
+  return (
+    a.kind === b.kind &&
+    (a.children.length === 0) === (b.children.length === 0) &&
+    a.columns.length === b.columns.length &&
+    a.columns.every(({ attnum, name }, at) => attnum === b.columns[at].attnum && name === b.columns[at].name) &&
+    keysOf(a) === keysOf(b)
+  );
 }
 
 /** Any column of any relation of this name. */

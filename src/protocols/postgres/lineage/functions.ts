@@ -23,7 +23,7 @@ import { isAlone, isBare, isPlain } from './plain.ts';
 import { type Analysis, type Scope, rootScope } from './scope.ts';
 import { statementColumns } from './select.ts';
 import { withModifiers } from './modifiers.ts';
-import { declaredTypes, recordTypesOf } from './types.ts';
+import { declaredTypes, isPlainTypeName, mayBeCast, recordCastCall, recordTypesOf } from './types.ts';
 import type { Columns, Value } from './value.ts';
 import { Dependencies, constant, either, findColumn, knownColumns, noColumns, opaque, renameColumns } from './value.ts';
 import { madeOf, rowValue, steadyIf, unionColumns, unknownColumns, withGaps } from './value.ts';
@@ -90,6 +90,7 @@ function resolveNamed(
       known &&
       (!hasBuiltin || isVouched(analysis, 'pg_catalog', name)) &&
       candidates.every((f) => isVouched(analysis, f.schema, f.name));
+    if (args.length === 1) recordCastCall(analysis, schema, name, args[0].value);
     recordCall(analysis, name, body, candidates, {
       values: args.map((arg) => arg.value),
       all: computed(args),
@@ -277,7 +278,8 @@ function callBody(analysis: Analysis, f: PgFunction, args: readonly Argument[]):
   return (isReadable(f) ? callSql(analysis, f, args) : null) ?? unreadableCall(analysis, f, args);
 }
 
-function isPureProcedural(analysis: Analysis, f: PgFunction): boolean {
+/** Whether it is in PL/pgSQL and computes from its arguments alone, for all that its body says. */
+export function isPureProcedural(analysis: Analysis, f: PgFunction): boolean {
   if (f.language !== 'plpgsql' || f.volatile || f.source === null || f.kind !== 'f') return false;
   const { catalog } = analysis;
   const path = bodyPath(analysis.path, f);
@@ -286,8 +288,10 @@ function isPureProcedural(analysis: Analysis, f: PgFunction): boolean {
     (name) =>
       catalog.builtinFunction(name) !== undefined &&
       builtinNature(name, null) !== 'opaque' &&
-      catalog.functions(null, name, path).length === 0,
+      catalog.functions(null, name, path).length === 0 &&
+      !mayBeCast({ ...analysis, path }, null, name),
     (operator) => operatorIsPure(catalog, operator),
+    (type) => isPlainTypeName(catalog, type),
   );
 }
 

@@ -11,7 +11,7 @@ import { builtinNature } from './builtins.ts';
 import { isDependent, isStoring, mayWrite } from './flow/calls.ts';
 import { recordCallHazard } from './flow/hazards.ts';
 import { isPureByOwner } from './builtins.ts';
-import { callKnown, takes } from './functions.ts';
+import { callKnown, isPureProcedural, takes } from './functions.ts';
 import type { Analysis } from './scope.ts';
 import { type Value, Dependencies, constant, opaque } from './value.ts';
 
@@ -77,7 +77,7 @@ export function recordHiddenCalls(analysis: Analysis, functions: readonly number
     if (functionIsPure(catalog, oid)) continue;
     flow.hazards++;
     const f = catalog.functionByOid(oid);
-    if (isDependent(all) && (f === undefined || mayWrite(f)))
+    if (isDependent(all) && (f === undefined || (mayWrite(f) && !isPureProcedural(analysis, f))))
       flow.write({ kind: 'outside', what: `function ${f?.name ?? name ?? oid}()` }, all, null);
   }
 }

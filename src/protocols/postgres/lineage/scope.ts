@@ -1,5 +1,6 @@
 /** Names that a query can see, and the limits of one analysis. */
 import type { Catalog, Relation, SearchPath } from '../catalog/catalog.ts';
+import { type AstRecord, text } from '../parse/ast.ts';
 import type { Ahead } from './ahead.ts';
 import type { FlowRecorder } from './flow/recorder.ts';
 import type { Folded } from './folded.ts';
@@ -182,6 +183,15 @@ export function relationColumns(catalog: Catalog, relation: Relation): Columns {
     columnsOf.set(relation, columns);
   }
   return columns;
+}
+
+/** The relations that a RangeVar struct may mean: behind a path that moves all of that name. Empty: the catalog knows none. */
+export function relationsMeant({ catalog, path }: Analysis, { schemaname, relname }: AstRecord): readonly Relation[] {
+  const [schema, name] = [text(schemaname) || null, text(relname)];
+  const known = catalog.resolve(schema, name, path);
+  if (known === undefined) return [];
+  if (schema !== null || path.loose !== true) return [known];
+  return [known, ...catalog.relationsNamed(null, name).filter((other) => other !== known)];
 }
 
 const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);

@@ -1,7 +1,7 @@
 /** Types and casts: which leave a value as it is, and which run code of the target's users. */
 import type { PgType } from '../catalog/types.ts';
 import { type AstRecord, list, names, record } from '../parse/ast.ts';
-import type { Catalog, PgFunction } from '../catalog/catalog.ts';
+import { type Catalog, type PgFunction, anyPath, definitionPath } from '../catalog/catalog.ts';
 import { firstUserOid } from '../catalog/queries.ts';
 import { functionIsPure } from './hidden.ts';
 import type { Analysis } from './scope.ts';
@@ -10,12 +10,54 @@ import { type Value, computedFrom } from './value.ts';
 /** String types between which a cast without a length changes nothing that a mask could reveal by (text, varchar). */
 const plainStrings: ReadonlySet<number> = new Set([25, 1043]);
 
-/** Type that a TypeName means; undefined where the catalog does not know it. */
+/** Type that a TypeName means; undefined where the catalog does not know it, or where it may be another by the time. */
 export function typeByName(analysis: Analysis, typeName: AstRecord): PgType | undefined {
   const parts = names(typeName.names);
   const name = parts.at(-1);
   if (name === undefined) return undefined;
-  return analysis.catalog.resolveType(parts.at(-2) ?? null, name, analysis.path);
+  const { catalog, path } = analysis;
+  if (parts.length === 1 && path.loose === true) {
+    const named = catalog.typesNamed(name);
+    if (named.length > 1 && !named.every((type) => isPlainType(catalog, type))) return undefined;
+  }
+  return catalog.resolveType(parts.at(-2) ?? null, name, path);
+}
+
+/** An enum, or rows of the server's own types: with others of the name, as schemas of tenants have them, it runs the same code. */
+function isPlainType(catalog: Catalog, { oid, kind, relation }: PgType): boolean {
+  if (oid < firstUserOid || catalog.castFunctions(oid).length > 0) return false;
+  const columns = kind === 'c' ? catalog.relation(relation)?.columns : undefined;
+  return kind === 'e' || columns?.every(({ typeOid }) => typeOid < firstUserOid) === true;
+}
+
+/** What the parser itself makes of these words, whatever types there are of their names. */
+const typeWords: Readonly<Record<string, string>> = {
+  bigint: 'int8',
+  bit: 'bit',
+  boolean: 'bool',
+  char: 'bpchar',
+  character: 'bpchar',
+  dec: 'numeric',
+  decimal: 'numeric',
+  double: 'float8',
+  float: 'float8',
+  int: 'int4',
+  integer: 'int4',
+  interval: 'interval',
+  numeric: 'numeric',
+  real: 'float4',
+  smallint: 'int2',
+  time: 'time',
+  timestamp: 'timestamp',
+  varchar: 'varchar',
+};
+
+/** Whether a type's name alone, as it may stand in a body, means a base type of the server's to which nobody has made a cast. */
+export function isPlainTypeName(catalog: Catalog, name: string): boolean {
+  const word = Object.hasOwn(typeWords, name) ? typeWords[name] : null;
+  const type = catalog.resolveType('pg_catalog', word ?? name, definitionPath);
+  if (type?.kind !== 'b' || (word === null && catalog.typesNamed(name).length > 1)) return false;
+  return catalog.castFunctions(type.oid).every((oid) => functionIsPure(catalog, oid));
 }
 
 /** Types in types deeper than this count as checked. */
@@ -55,6 +97,22 @@ export function recordTypesOf(analysis: Analysis, f: PgFunction, given: Value, r
   flow.probe('expression', given);
   // OUT parameters are among the parameters. What cannot be read is told of by what made it so.
   if (result.kind !== 'opaque') flow.probe('expression', result);
+}
+
+/**
+ * `t(x)` is a cast where t is a type and no function takes x as it is (manual, 4.2.9). By the conversion, or the check of a domain,
+ * it fails on what stands in x.
+ */
+export function mayBeCast({ catalog, path }: Analysis, schema: string | null, name: string): boolean {
+  const isMoving = schema === null && (path.loose === true || path === anyPath);
+  const types = isMoving ? catalog.typesNamed(name) : [catalog.resolveType(schema, name, path)];
+  return types.some((type) => type !== undefined && type.oid >= firstUserOid);
+}
+
+export function recordCastCall(analysis: Analysis, schema: string | null, name: string, given: Value): void {
+  if (analysis.flow === null || !mayBeCast(analysis, schema, name)) return;
+  analysis.flow.hazards++;
+  analysis.flow.probe('expression', given);
 }
 
 /** RETURNING of an SQL/JSON constructor, and the type of XMLSERIALIZE. `body`: the struct, or one inside it that has the output. */
@@ -99,7 +157,7 @@ const builtinCollations: ReadonlySet<string> = new Set(['C', 'POSIX', 'default',
 export function collated({ path }: Analysis, value: Value, collation: readonly string[]): Value {
   const name = collation.at(-1) ?? '';
   // Users may give theirs any name, and stand it in front where the path does not begin with those of the server.
-  const isFirst = path.schemas.find((schema) => schema !== path.temp) === 'pg_catalog';
+  const isFirst = path.loose !== true && path.schemas.find((schema) => schema !== path.temp) === 'pg_catalog';
   const isOwn = collation.length > 1 ? collation[0] !== 'pg_catalog' : !(isFirst && builtinCollations.has(name));
   return isOwn ? computedFrom(value) : value;
 }

@@ -61,11 +61,11 @@ export class MaskContext {
   /** Whether any mask rule applies to this session. */
   active = false;
 
-  constructor(services: Services, catalog: CatalogSource, role: string, rules: MaskRules, distant: DistantFlows) {
+  constructor(services: Services, catalog: CatalogSource, rules: MaskRules, distant: DistantFlows) {
     this.#services = services;
     this.#catalog = new SessionCatalog(catalog);
     this.flows = new StatementFlows(services.strongerMask, distant);
-    this.meanings = new SessionNames(role, this.encoding);
+    this.meanings = new SessionNames(this.encoding);
     this.#rules = rules;
     this.#masks = new SessionIndex(services.strongerMask, catalog.fillers, rules);
     this.#texts = new SessionTexts(services.masker);

@@ -5,10 +5,10 @@ import { isAscii } from '../wire/text.ts';
 import type { SessionEncoding } from './sessionEncoding.ts';
 
 export class SessionNames {
-  /** Role that the session logged in with. */
-  readonly #login: string;
-  /** The role in force, which `"$user"` in a path means; null: not known. */
-  #role: string | null;
+  /** The role in force, which `"$user"` in a path means; null: not known. ALTER ROLE .. SET role makes it another than the login's. */
+  #role: string | null = null;
+  /** The one with which the session began; null: nobody has asked before something may have changed it. */
+  #firstRole: string | null = null;
   /** The setting behind `path`; null: not known. */
   #setting: string | null = null;
   /** The one with which the session began. */
@@ -34,10 +34,8 @@ export class SessionNames {
 
   readonly #encoding: SessionEncoding;
 
-  constructor(login: string, encoding: SessionEncoding) {
+  constructor(encoding: SessionEncoding) {
     this.#encoding = encoding;
-    this.#login = login;
-    this.#role = login;
   }
 
   /** The target must be asked for the search path: it does not report it, and it may have changed. */
@@ -62,20 +60,21 @@ export class SessionNames {
     this.#derive();
   }
 
-  /** SET ROLE. `none`: that of the login; null: not known, so that a path with `"$user"` is not known either. */
+  /** SET ROLE. null: not known, so that a path with `"$user"` is not known either. */
   onRole(role: string | null): void {
     this.#touch();
     this.#moved = true;
-    this.#role = role === 'none' ? this.#login : role;
+    this.#role = role;
     this.#setting = null;
     this.#derive();
   }
 
-  /** What SHOW says of the role (`none`: it is that of the session) and of the session. */
-  onShownRole(role: string, session: string): void {
+  /** What SHOW says of the path, the role (`none`: it is that of the session) and of the session. */
+  onShown(setting: string, role: string, session: string): void {
     this.#role = role === 'none' ? session : role;
+    if (this.#untouched) this.#firstRole ??= this.#role;
     this.#doubtSpelling(this.#role);
-    this.#derive();
+    this.onSearchPath(setting);
   }
 
   /** SET search_path has run. */
@@ -143,7 +142,7 @@ export class SessionNames {
 
   /** DISCARD ALL has run: with everything else it has the target forget its plans, also those of functions. */
   onDiscarded(): void {
-    this.onRole('none');
+    this.onRole(null);
     this.#discarded = true;
   }
 
@@ -159,9 +158,9 @@ export class SessionNames {
    */
   settle(clean: boolean): void {
     if (!this.#discarded) return;
-    if (clean && this.#setting === null) return;
+    if (clean && (this.#setting === null || this.roleUnknown)) return;
     this.#discarded = false;
-    if (!clean || this.#lasting || this.#setting !== this.#first || this.#role !== this.#login) return;
+    if (!clean || this.#lasting || this.#setting !== this.#first || this.#role !== this.#firstRole) return;
     this.#moved = false;
     this.#derive();
   }

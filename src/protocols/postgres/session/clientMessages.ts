@@ -186,6 +186,8 @@ export class ClientMessages {
     const statements = isMasked
       ? analysis.statements.map((one) => withDeclaredTypes(one, bytes, message))
       : analysis.statements;
+    // The names that it is prepared under are those of now.
+    if (this.#verdicts.namesCome) return this.#hold();
     const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
     if (decision === 'wait') return this.#hold();
     const refused = decision.permit === null ? decision : this.#verdicts.refusesNames(statements);

@@ -108,11 +108,13 @@ function roleSetBy(statement: AnalyzedStatement): string | null | undefined {
     return undefined;
   }
   const { session } = statement;
-  if (session.kind === 'discard') return session.target === 'all' ? 'none' : undefined;
+  if (session.kind === 'discard') return session.target === 'all' ? null : undefined;
   const set = unwrap(statement.ast, 'VariableSetStmt');
   if (set?.kind === 'VAR_RESET_ALL') return undefined;
-  if (set?.name !== 'role' || set.is_local === true) return null;
-  return set.kind === 'VAR_SET_VALUE' ? stringConstant(list(set.args)[0]) : 'none';
+  // RESET gives what the login has by its settings, and NONE the role of the session, which may be another than the login.
+  if (set?.name !== 'role' || set.is_local === true || set.kind !== 'VAR_SET_VALUE') return null;
+  const role = stringConstant(list(set.args)[0]);
+  return role === 'none' ? null : role;
 }
 
 /**

@@ -12,8 +12,7 @@ import { TransactionStatus } from '../wire/wire.ts';
 import { query } from '../wire/toTarget.ts';
 
 /** SHOW neither fails nor takes a lock nor a snapshot, so it cannot harm the client's transaction. */
-const showSearchPath = query('SHOW search_path');
-const showRole = query('SHOW role; SHOW session_authorization');
+const showNames = query('SHOW search_path; SHOW role; SHOW session_authorization');
 /** Asked only after a statement that has taken a snapshot already. */
 const selectTemporarySchema = query(
   "SELECT COALESCE((SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = pg_catalog.pg_my_temp_schema()), '-')",
@@ -24,7 +23,7 @@ const savepoint = 'blastgate_catalog';
 /** Settings and locks of the reading are undone, also where it has failed. */
 const endReading = `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`;
 
-type Question = 'path' | 'role' | 'temporary_schema' | 'catalog' | 'end_reading';
+type Question = 'names' | 'temporary_schema' | 'catalog' | 'end_reading';
 
 export class OwnQueries {
   readonly #conversation: Conversation;
@@ -57,8 +56,7 @@ export class OwnQueries {
     const { active, meanings } = this.#conversation.masks;
     if (!active) return;
     const { pathUnknown, roleUnknown, tempUnknown } = meanings;
-    if (pathUnknown) this.#ask('path', showSearchPath);
-    else if (roleUnknown) this.#ask('role', showRole);
+    if (pathUnknown || roleUnknown) this.#ask('names', showNames);
     else if (tempUnknown) this.#ask('temporary_schema', selectTemporarySchema);
   }
 
@@ -97,12 +95,11 @@ export class OwnQueries {
     this.#results = [];
     const { masks, transaction } = this.#conversation;
     const value = results.at(0)?.at(0)?.at(0) ?? null;
-    if (asked === 'path' && value !== null) {
-      masks.meanings.onSearchPath(value);
+    if (asked === 'names') {
+      const [role, session] = results.slice(1).map((rows) => rows.at(0)?.at(0) ?? null);
+      if (value !== null && role && session) masks.meanings.onShown(value, role, session);
       masks.meanings.settle(this.#conversation.fresh);
     }
-    const session = results.at(1)?.at(0)?.at(0) ?? null;
-    if (asked === 'role' && value !== null && session !== null) masks.meanings.onShownRole(value, session);
     if (asked === 'temporary_schema' && value !== null) masks.meanings.onTemp(value);
     if (asked === 'catalog') {
       masks.onCatalog(this.#failed ? null : this.#rows(results));

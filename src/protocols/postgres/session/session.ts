@@ -161,7 +161,7 @@ export class PostgresSession implements Session {
     const { user, target } = proven;
     const policy = services.policyFor(user.identity, target.info);
     const catalog = this.#shared.catalogOf(services, target);
-    const masks = new MaskContext(services, catalog, target.user, policy.masks, this.#shared.distant);
+    const masks = new MaskContext(services, catalog, policy.masks, this.#shared.distant);
     this.#masks = masks;
     const fault = await this.#prepareMasks(masks, catalog, loggedIn);
     if (this.#ended) return;

@@ -198,6 +198,8 @@ export class Verdicts {
     let certain = sure;
     let doubt: Doubt = sure ? 'new_tables' : 'any';
     let pathBehind: string | null = null;
+    // A BEGIN stands in front in the same message, so that SET LOCAL has an effect.
+    let inBlock = false;
     let uses: MaskedUse[] | null = null;
     let missing = false;
     // What long texts make, or read of it, cannot be foreseen: their trees are elsewhere.
@@ -228,7 +230,8 @@ export class Verdicts {
       else if (told !== null) (uses ??= []).push(told);
       if (isAlone) break;
       const isNew = foresight !== null;
-      const path = certain && !isNew && !isMoved ? pathSetBy(statement) : null;
+      inBlock = begins(statement) || (inBlock && !endsTransaction(statement));
+      const path = certain && !isNew && !isMoved ? pathSetBy(statement, inBlock) : null;
       if (path !== null) pathBehind = path;
       else if (isMoved || changesPath(statement) || this.#takesBack(statement, pathBehind !== null || isNew)) {
         doubt = 'any';
@@ -280,6 +283,12 @@ export class Verdicts {
     const { expected } = this.#conversation;
     const last = expected.length === 0 ? null : expected.at(expected.length - 1);
     return last !== null && (last.endsWithSync || last.kind === 'query');
+  }
+
+  /** Whether it is asked for just now what names mean. */
+  get namesCome(): boolean {
+    const { masks } = this.#conversation;
+    return masks.active && masks.meanings.path === null && this.answersCome();
   }
 
   /** Whether what was sent will be answered: of commands without a Sync behind them the target keeps its answers until it is asked. */
@@ -368,6 +377,10 @@ export class Verdicts {
 
 function setsAny({ settings }: AnalyzedStatement): boolean {
   return settings.length > 0;
+}
+
+function begins({ session }: AnalyzedStatement): boolean {
+  return session.kind === 'transaction' && session.command === 'begin';
 }
 
 function isMask({ mask, given }: GivenToMasked, parameters: ParameterTexts | null): boolean {

@@ -194,9 +194,9 @@ describe('safe functions', () => {
   it('are those of the very name that is called', () => {
     check(
       [
-        ['select public.is_valid(ssn) from customers', 'masked'],
-        ['select is_valid(ssn) from customers', 'masked'],
-        ['select shop.left(ssn) from customers', 'masked'],
+        ['select public.is_valid(ssn) from customers', 'masked copy:function is_valid()'],
+        ['select is_valid(ssn) from customers', 'masked copy:function is_valid()'],
+        ['select shop.left(ssn) from customers', 'masked copy:function left()'],
         ['select odd.is_valid(ssn) from customers', 'masked probe:from copy:function is_valid()'],
         ['select upper(ssn) from customers', 'masked'],
         ['select "SHOP".is_valid(ssn) from customers', 'masked probe:from copy:function is_valid()'],
@@ -206,9 +206,9 @@ describe('safe functions', () => {
     // On this path the plain name may mean either of two functions, and of `left` one that nobody vouches for.
     check(
       [
-        ['select is_valid(ssn) from customers', 'masked'],
+        ['select is_valid(ssn) from customers', 'masked copy:function is_valid()'],
         ['select is_known(ssn) from customers', 'shown'],
-        ['select left(ssn, 2) from customers', 'masked'],
+        ['select left(ssn, 2) from customers', 'masked copy:function left()'],
         ['select pg_catalog.left(ssn, 2) from customers', 'shown'],
       ],
       () => vouched,
@@ -220,8 +220,11 @@ describe('safe functions', () => {
     check(
       [
         // Where no function takes a row, `email(c)` is c.email.
-        ['select shop.email(c) from customers c', 'masked probe:expression probe:expression'],
-        ['select shop.email(ship) from orders', 'masked'],
+        [
+          'select shop.email(c) from customers c',
+          'masked probe:expression probe:expression copy:function email() copy:function email()',
+        ],
+        ['select shop.email(ship) from orders', 'masked copy:function email()'],
         ['select shop.email(note) from orders', 'shown'],
         ['select lo_get(id) from customers', 'masked'],
       ],
@@ -237,7 +240,7 @@ describe('safe functions', () => {
         ['select shop.logged(email) from customers', 'shown copy:column public.orders.note'],
         ['select id from customers, shop.parts(ssn)', 'shown'],
         ['select id, p from customers, shop.parts(ssn) p', 'shown shown'],
-        ['select id from customers, shop.parts(upper(ssn))', 'shown probe:expression probe:from'],
+        ['select id from customers, shop.parts(upper(ssn))', 'shown probe:expression probe:from copy:function parts()'],
         ['select shop.parts(ssn) from customers', 'shown'],
       ],
       () => vouched,
@@ -251,7 +254,7 @@ describe('safe functions', () => {
         ['select shop.is_known(email) from customers', 'shown probe:where'],
         ['select left(ssn, 2) from customers', 'masked'],
         ['select ok from valid', 'masked'],
-        ['select id from customers, shop.parts(upper(ssn))', 'shown probe:expression probe:from'],
+        ['select id from customers, shop.parts(upper(ssn))', 'shown probe:expression probe:from copy:function parts()'],
       ],
       () => plain,
     );

@@ -7,7 +7,7 @@ function session(server: string, client: string): SessionNames {
   const encoding = new SessionEncoding();
   encoding.onReported('server_encoding', server);
   encoding.onReported('client_encoding', client);
-  return new SessionNames('gate', encoding);
+  return new SessionNames(encoding);
 }
 
 test('a path whose letters the gate may read otherwise is not relied on', () => {
@@ -20,9 +20,9 @@ test('a path whose letters the gate may read otherwise is not relied on', () => 
     names.onSearchPath('\u{fffd}, public');
     assert.equal(names.path?.loose, true, `${server} ${client}`);
     const plain = session(server, client);
-    plain.onSearchPath('"$user", public');
-    assert.equal(plain.path?.loose, undefined, `${server} ${client}`);
-    plain.onShownRole('\u{fffd}', 'gate');
+    plain.onShown('"$user", public', 'none', 'gate');
+    assert.ok(plain.path !== null && plain.path.loose === undefined, `${server} ${client}`);
+    plain.onShown('"$user", public', '\u{fffd}', 'gate');
     assert.equal(plain.path?.loose, true, `${server} ${client}`);
   }
   const names = session('UTF8', 'UTF8');
@@ -37,13 +37,13 @@ function utf8Session(): SessionNames {
 test('what was prepared before the path was told knows it as it is', () => {
   const names = utf8Session();
   const { serial, version } = names;
-  names.onSearchPath('"$user", public');
+  names.onSearchPath('public');
   assert.equal(names.serial, serial);
   // Plans that were made without it are made anew.
   assert.notEqual(names.version, version);
   assert.equal(names.path?.loose, undefined);
   names.forgetPath();
-  names.onSearchPath('"$user", public');
+  names.onSearchPath('public');
   assert.notEqual(names.serial, serial);
 });
 
@@ -57,8 +57,7 @@ test('a path that was changed before it was told is not that of what was prepare
     const names = utf8Session();
     const { serial } = names;
     change(names);
-    names.onShownRole('none', 'gate');
-    names.onSearchPath('public');
+    names.onShown('public', 'none', 'gate');
     assert.notEqual(names.serial, serial);
     assert.equal(names.path?.loose, true);
   }
@@ -67,9 +66,9 @@ test('a path that was changed before it was told is not that of what was prepare
 test('behind DISCARD ALL a session is as it was when it began', () => {
   const moved = (): SessionNames => {
     const names = utf8Session();
-    names.onSearchPath('"$user", public');
+    names.onShown('"$user", public', 'none', 'gate');
     names.onSet('other');
-    names.onSearchPath('"$user", public');
+    names.onShown('"$user", public', 'none', 'gate');
     assert.equal(names.path?.loose, true);
     names.onDiscarded();
     return names;
@@ -78,7 +77,7 @@ test('behind DISCARD ALL a session is as it was when it began', () => {
   names.settle(true);
   assert.ok(names.discarded);
   const { serial } = names;
-  names.onSearchPath('"$user", public');
+  names.onShown('"$user", public', 'none', 'gate');
   names.settle(true);
   assert.equal(names.path?.loose, undefined);
   assert.ok(names.serial > serial);
@@ -93,13 +92,16 @@ test('behind DISCARD ALL a session is as it was when it began', () => {
     'something is left': (at) => at.settle(false),
     'another path': (at) => at.onSearchPath('other'),
     'a schema that was changed': (at) => at.onMoved(),
-    'another role': (at) => at.onRole('other'),
+    'another role': (at) => {
+      at.onShown('"$user", public', 'other', 'gate');
+      at.settle(true);
+    },
     'a path that was set': (at) => at.onSet('"$user", public'),
   };
   for (const [name, change] of Object.entries(other)) {
     const again = moved();
     change(again);
-    again.onSearchPath('"$user", public');
+    again.onShown('"$user", public', 'none', 'gate');
     again.settle(true);
     assert.equal(again.path?.loose, true, name);
   }

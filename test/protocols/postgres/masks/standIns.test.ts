@@ -3,8 +3,10 @@ import { before, test } from 'node:test';
 import type { MaskRules } from '../../../../src/facts.ts';
 import { strongerMask } from '../../../../src/policy/strength.ts';
 import type { Catalog, SearchPath } from '../../../../src/protocols/postgres/catalog/catalog.ts';
+import { flowOf } from '../../../../src/protocols/postgres/lineage/flow/flow.ts';
 import { lineageOf } from '../../../../src/protocols/postgres/lineage/lineage.ts';
 import { columnMasks, type ColumnMaskIndex } from '../../../../src/protocols/postgres/masks/maskIndex.ts';
+import { statementUse } from '../../../../src/protocols/postgres/masks/maskedUse.ts';
 import { parserReady } from '../../../../src/protocols/postgres/parse/parse.ts';
 import { parse, shopCatalog, shopRows } from '../catalog/fixture.ts';
 
@@ -71,8 +73,53 @@ test('its columns have no places', () => {
     'select s.city from (select * from customers) s',
     'select * from orders o join customers using (id)',
     'select (select c from customers c limit 1)::text',
+    'copy customers to stdout',
+    'insert into customers select 1, ssn from public.customers returning city',
+    'merge into customers c using public.customers o on false when not matched then insert values (1, o.ssn) returning city',
   ])
     assert.match(masksOf(sql, index, moved), /redact|null/, sql);
+});
+
+/** Where masked values go, and which masks come back, each with its column. */
+function used(sql: string, index: ColumnMaskIndex, path: SearchPath): string {
+  const { use, given } = statementUse(flowOf(parse(sql)?.[0], index.catalog, path), index, strongerMask);
+  return [
+    ...(use?.copies ?? []).map(({ to }) => to),
+    ...(use?.unreadable ?? []),
+    ...given.map((one) => `${one.column.schema}.${one.column.column} = ${one.given.kind}`),
+  ].join(', ');
+}
+
+test('what is written goes to all of them, by name and by place', () => {
+  const index = shopBehind(text('id'), text('city'), text('ssn'));
+  const [front, own] = ['column front.customers.city', 'column public.customers.name'];
+  const copies: readonly (readonly [sql: string, to: string])[] = [
+    [
+      'insert into customers (id, ssn) select id, ssn from public.customers',
+      'column front.customers.ssn, column pg_temp_3.customers.ssn',
+    ],
+    ['insert into customers (id, name) select 1, ssn from public.customers', own],
+    ['insert into customers select 1, ssn from public.customers', `${front}, ${own}`],
+    ['insert into customers select * from public.customers', 'column front.customers.ssn'],
+    [
+      'merge into customers using public.customers o on false when not matched then insert values (1, o.ssn)',
+      `${front}, ${own}`,
+    ],
+    ["insert into customers values (1, 'x', '[redacted]')", 'public.ssn = literal'],
+    ["insert into customers values (1, '[redacted]')", ''],
+    ["insert into customers (ssn) values ('[redacted]')", 'public.ssn = literal'],
+    ['update customers set ssn = $1', 'public.ssn = parameter'],
+    ['update customers set city = $1', ''],
+    ['update customers set ssn = coalesce($1, ssn)', ''],
+    [
+      'insert into customers (id, ssn) values (1, $1) on conflict (id) do update set ssn = excluded.ssn',
+      'public.ssn = parameter',
+    ],
+    ['copy customers (city) to program $$x$$', ''],
+    ['copy customers to program $$x$$', 'a program on the server'],
+    ['copy customers from stdin', ''],
+  ];
+  for (const [sql, to] of copies) assert.equal(used(sql, index, moved), to, sql);
 });
 
 test('a table like it, with the same masks, changes nothing, unless its types are others', () => {

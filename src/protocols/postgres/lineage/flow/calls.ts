@@ -161,11 +161,12 @@ export function isStoring(name: string): boolean {
 }
 
 /**
- * Whether a function that cannot be read may put its arguments anywhere. One in SQL may call what it likes, whatever it is
- * declared as, and an aggregate is declared as nothing else than immutable.
+ * Whether a function that cannot be read may put its arguments anywhere, whatever it is declared as. SQL and other languages may
+ * call what they like: what is STABLE runs no INSERT itself, but functions that do. An aggregate is declared as nothing else than
+ * immutable.
  */
 export function mayWrite(f: PgFunction): boolean {
-  return f.volatile || f.language === 'sql' || f.kind === 'a';
+  return f.volatile || f.kind === 'a' || (f.language !== 'c' && f.language !== 'internal');
 }
 
 /** A function of the target's users that cannot be read here may put its arguments anywhere, if it may write at all. */

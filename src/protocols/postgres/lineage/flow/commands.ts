@@ -6,17 +6,18 @@
  * mean other things. A materialized view keeps values besides. A tag that is in no list here counts as unreadable.
  */
 import { type AstRecord, list, names, record, stringNode, tagOf, text, unwrap } from '../../parse/ast.ts';
-import { type Catalog, type PgFunction, definitionPath, searchPathOf } from '../../catalog/catalog.ts';
+import { type Catalog, type PgFunction, type Relation, definitionPath, searchPathOf } from '../../catalog/catalog.ts';
 import { firstUserOid, keepsMeaning } from '../../catalog/queries.ts';
 import type { PgType } from '../../catalog/types.ts';
 import { evaluate } from '../expressions.ts';
 import { recordNewRows } from './constraints.ts';
 import { recordTableChange, tableChangeTags } from './tables.ts';
-import { columnOf, recordOutputsTo } from './writes.ts';
+import { recordOutputsTo, writeTo } from './writes.ts';
 import { foldedIn } from '../folded.ts';
+import { namesByPlace } from '../dml.ts';
 import { resolveProcedure } from '../functions.ts';
 import { targetElement } from '../from.ts';
-import { type Analysis, type Scope, enter, leave, rootScope } from '../scope.ts';
+import { type Analysis, type Scope, enter, leave, relationsMeant, rootScope } from '../scope.ts';
 import { queryColumns, statementColumns } from '../select.ts';
 import { typeByName } from '../types.ts';
 import { type Columns, Dependencies, constant, knownColumns, opaque, unknownColumns } from '../value.ts';
@@ -174,8 +175,9 @@ function recordCopy(analysis: Analysis, scope: Scope, body: AstRecord): Columns 
   const relation = record(body.relation);
   if (body.is_from === true) {
     const named = names(body.attlist);
-    const order = named.length > 0 ? named : targetElement(analysis, relation).columns.list.map(({ name }) => name);
-    for (const name of order) analysis.flow?.write(columnOf(analysis, relation, name), constant, null);
+    const isPlaced = named.length === 0 && relationsMeant(analysis, relation).length > 1;
+    const order = named.length > 0 || isPlaced ? named : namesByPlace(targetElement(analysis, relation).columns);
+    for (const name of order) writeTo(analysis, relation, name, constant, null);
     // Rows of the client's own are what it gives; those of a file may be anything.
     const how = body.filename === undefined && body.is_program !== true ? 'bare' : 'computed';
     const gift = { how, notNull: false, value: constant } as const;
@@ -197,7 +199,7 @@ function copied(analysis: Analysis, body: AstRecord): Columns {
   const columns = targetElement(analysis, record(body.relation)).columns;
   const wanted = names(body.attlist);
   if (wanted.length === 0 || columns.openAt !== -1) return columns;
-  return knownColumns(columns.list.filter((column) => wanted.includes(column.name)));
+  return { ...columns, list: columns.list.filter((column) => wanted.includes(column.name)) };
 }
 
 function recordCreateAs(analysis: Analysis, scope: Scope, body: AstRecord): void {
@@ -217,16 +219,19 @@ function recordCreateAs(analysis: Analysis, scope: Scope, body: AstRecord): void
  * wrong. With nothing but tables and the server's own functions in its definition it stays right.
  */
 function recordRefresh(analysis: Analysis, body: AstRecord): void {
-  const { catalog, flow, path } = analysis;
-  if (flow === null) return;
   const relation = record(body.relation);
-  const name = text(relation.relname);
-  const known = catalog.resolve(text(relation.schemaname) || null, name, path);
-  const to = { kind: 'outside', what: `the materialized view ${name}` } as const;
-  if (known === undefined || known.kind !== 'm' || body.skipData === true) {
-    if (body.skipData !== true) flow.unreadable(`what ${to.what} is made of cannot be read`);
-    return;
-  }
+  if (body.skipData === true) return;
+  // Nothing but a materialized view can be refreshed.
+  const views = relationsMeant(analysis, relation).filter(({ kind }) => kind === 'm');
+  for (const view of views) recordRefreshed(analysis, view);
+  if (views.length === 0)
+    analysis.flow?.unreadable(`what the materialized view ${text(relation.relname)} is made of cannot be read`);
+}
+
+function recordRefreshed(analysis: Analysis, known: Relation): void {
+  const { catalog, flow } = analysis;
+  if (flow === null) return;
+  const to = { kind: 'outside', what: `the materialized view ${known.name}` } as const;
   const statements = known.definition === null ? null : catalog.parse(known.definition);
   if (statements === null || statements.length !== 1) {
     flow.unreadable(`what ${to.what} is made of cannot be read`);

@@ -330,6 +330,7 @@ export function recordCast(analysis: Analysis, inner: Value, typeName: AstRecord
   if (flow === null) return;
   const target = typeByName(analysis, typeName);
   if (target !== undefined) recordHiddenCalls(analysis, analysis.catalog.castFunctions(target.oid), [inner]);
+  else flow.write({ kind: 'outside', what: `a cast to ${names(typeName.names).join('.')}` }, inner, null);
   if (target !== undefined && !castCanFail(inner, target, typeName)) return;
   // A literal or parameter is given in the type at once.
   if (tagOf(node) !== 'A_Const' && tagOf(node) !== 'ParamRef') flow.hazards++;

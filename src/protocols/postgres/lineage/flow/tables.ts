@@ -10,7 +10,7 @@ import { evaluate } from '../expressions.ts';
 import { recordCondition } from './conditions.ts';
 import { recordNewForeignKey, recordNewPartition } from './constraints.ts';
 import type { FlowDestination } from './recorder.ts';
-import { columnOf } from './writes.ts';
+import { writeTo } from './writes.ts';
 import { targetElement } from '../from.ts';
 import { isPlain } from '../plain.ts';
 import { type Analysis, type Scope, childScope, spend } from '../scope.ts';
@@ -143,7 +143,7 @@ function recordNewType(analysis: Analysis, scope: Scope, relation: AstRecord, na
     return;
   }
   const value = evaluate(analysis, scope, column.raw_default);
-  analysis.flow?.write(columnOf(analysis, relation, name), value, null);
+  writeTo(analysis, relation, name, value, null);
 }
 
 /**
@@ -239,7 +239,7 @@ function lateBound<T>(analysis: Analysis, run: (later: Analysis) => T): T {
 /** A default names no columns, but a function in it may bring any value into every new row. */
 function recordDefault(analysis: Analysis, scope: Scope, relation: AstRecord, name: string, node: unknown): void {
   const value = lateBound(analysis, (later) => evaluate(later, scope, node));
-  if (value.kind !== 'constant') analysis.flow?.write(columnOf(analysis, relation, name), value, null);
+  if (value.kind !== 'constant') writeTo(analysis, relation, name, value, null);
 }
 
 function recordColumn(analysis: Analysis, scope: Scope, relation: AstRecord, column: AstRecord): void {

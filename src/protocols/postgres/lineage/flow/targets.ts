@@ -6,7 +6,7 @@ import { type AstRecord, text } from '../../parse/ast.ts';
 import { type Column, type Relation, keyAttnum, keyRelation } from '../../catalog/catalog.ts';
 import { definedAs } from '../definitions.ts';
 import { newViewColumns } from '../ahead.ts';
-import { type Analysis, relationColumns, spend } from '../scope.ts';
+import { type Analysis, relationColumns, relationsMeant, spend } from '../scope.ts';
 import { type Columns, type Value, Dependencies, opaque } from '../value.ts';
 
 /**
@@ -30,10 +30,10 @@ const partitionsMax = 100;
 
 /** What the name may mean. Where it may mean something that is not known, anything may be asked. */
 export function targetsOf(analysis: Analysis, relation: AstRecord, asks: boolean): readonly Relation[] {
-  const { catalog, path } = analysis;
+  const { catalog } = analysis;
+  const meant = relationsMeant(analysis, relation);
+  if (meant.length > 0) return meant;
   const [schema, name] = [text(relation.schemaname) || null, text(relation.relname)];
-  const known = catalog.resolve(schema, name, path);
-  if (known !== undefined) return [known];
   if (asks && catalog.doubt === 'any') analysis.flow?.probe('constraint', opaque);
   const made = asks ? newViewColumns(analysis, schema, name) : null;
   if (made !== null) probeBehind(analysis, made);

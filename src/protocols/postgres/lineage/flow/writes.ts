@@ -10,30 +10,63 @@ import { recordNewRows } from './constraints.ts';
 import type { Gift } from './targets.ts';
 import { givenOf, recordCondition } from './conditions.ts';
 import type { FlowDestination, Given } from './recorder.ts';
-import type { Analysis, FromElement, Scope } from '../scope.ts';
+import { type Analysis, type FromElement, type Scope, relationsMeant, spend } from '../scope.ts';
 import { type Columns, type Value, Dependencies, constant, findColumn, opaque } from '../value.ts';
 
-/** The column of this name of the relation that a RangeVar struct means. */
-export function columnOf(analysis: Analysis, relation: AstRecord, name: string): FlowDestination {
-  const known = analysis.catalog.resolve(text(relation.schemaname) || null, text(relation.relname), analysis.path);
-  const column = known?.byName.get(name);
-  return column === undefined
-    ? { kind: 'unknown', reason: `column ${name} of ${text(relation.relname)}` }
-    : { kind: 'column', key: column.key };
+/**
+ * A write to a column of the relation that a RangeVar struct means, or of each that it may mean.
+ *
+ * @param column its name, or where none was given its place.
+ * @param keeps whether it goes on holding what it holds, whichever relation it is.
+ */
+export function writeTo(
+  analysis: Analysis,
+  relation: AstRecord,
+  column: string | number,
+  value: Value,
+  given: Given | null,
+  keeps = false,
+): void {
+  const { flow } = analysis;
+  const meant = relationsMeant(analysis, relation);
+  if (keeps && meant.length > 1) return;
+  spend(analysis, meant.length);
+  const found = meant.flatMap(
+    (one) => (typeof column === 'string' ? one.byName.get(column) : one.columns[column]) ?? [],
+  );
+  for (const { key } of found) flow?.write({ kind: 'column', key }, value, given);
+  if (found.length > 0) return;
+  const reason = typeof column === 'string' && column !== '' ? `column ${column} of ` : 'table ';
+  flow?.write({ kind: 'unknown', reason: `${reason}${text(relation.relname)}` }, value, given);
 }
 
-/** One assignment of UPDATE, MERGE or ON CONFLICT DO UPDATE; `target` is its ResTarget struct. */
+/**
+ * One assignment of UPDATE, MERGE or ON CONFLICT DO UPDATE; `target` is its ResTarget struct.
+ *
+ * @param place of the column, where its name is not known; else null.
+ */
 export function recordAssignment(
   analysis: Analysis,
   scope: Scope,
   relation: AstRecord,
   target: AstRecord,
   value: Value,
+  place: number | null = null,
 ): void {
   if (analysis.flow === null) return;
   const node = assignedNode(target);
   if (tagOf(node) === 'SetToDefault') return;
-  analysis.flow.write(columnOf(analysis, relation, text(target.name)), value, givenOf(scope, node));
+  const name = text(target.name);
+  const keeps = givenOf(scope, node) === null && keepsItself(scope, relation, node, name);
+  writeTo(analysis, relation, place ?? name, value, givenOf(scope, node), keeps);
+}
+
+/** `coalesce($1, x)`, given to x: what the client gives, what EXCLUDED brings to it, or what stands there. */
+function keepsItself(scope: Scope, relation: AstRecord, node: unknown, name: string): boolean {
+  const coalesce = unwrap(node, 'CoalesceExpr');
+  if (coalesce !== null) return list(coalesce.args).every((arg) => keepsItself(scope, relation, arg, name));
+  if (givenOf(scope, node) !== null || excludedColumn(node) === name) return true;
+  return names(unwrap(node, 'ColumnRef')?.fields).at(-1) === name && isOfTarget(scope, relation, node);
 }
 
 /**
@@ -53,13 +86,14 @@ export function giftOf(
   const node = assignedNode(target);
   if (list(target.indirection).length > 0) return { ...gift, how: 'computed', notNull: false };
   const excluded = inserted === null ? null : excludedColumn(node);
-  if (excluded !== null) {
-    const given = inserted?.gifts.find(({ column }) => column === excluded);
+  // Which one it is, is not known where there are places alone.
+  if (excluded !== null && inserted?.gifts.every(({ column }) => column !== '') === true) {
+    const given = inserted.gifts.find(({ column }) => column === excluded);
     return { how: 'nothing', notNull: false, value: constant, ...given, column: gift.column, at: -1 };
   }
   if (value.kind === 'column' && value.sources.size === 1 && isOfTarget(scope, relation, node)) {
-    const own = columnOf(analysis, relation, gift.column);
-    if (own.kind === 'column' && value.sources.has(own.key)) return null;
+    const own = relationsMeant(analysis, relation).at(0)?.byName.get(gift.column);
+    if (own !== undefined && value.sources.has(own.key)) return null;
   }
   return { ...gift, how: howGiven(scope, node), notNull: isNotNull(scope, node) };
 }
@@ -120,7 +154,7 @@ export const nothingInserted: Inserted = { values: new Map(), givens: new Map(),
 /**
  * Records an INSERT's writes.
  *
- * @param order names of the target's columns in the order of the source's; empty where the table is unknown.
+ * @param order names of the target's columns in the order of the source's; empty where they are not known.
  */
 export function recordInsert(
   analysis: Analysis,
@@ -132,6 +166,7 @@ export function recordInsert(
   const flow = analysis.flow;
   if (flow === null) return nothingInserted;
   const relation = record(body.relation);
+  const isPlaced = list(body.cols).length === 0 && relationsMeant(analysis, relation).length > 1;
   const values = new Map<string, Value>();
   const givens = new Map<string, readonly Given[] | null>();
   const gifts: Gift[] = [];
@@ -142,11 +177,11 @@ export function recordInsert(
   for (let at = 0; at < count; at++) {
     const name = order[at] ?? '';
     const value = source.openAt === -1 ? source.list[at].value : all.value();
-    const to: FlowDestination =
-      name === '' ? { kind: 'unknown', reason: `table ${text(relation.relname)}` } : columnOf(analysis, relation, name);
+    // Of an unknown number of columns any may come to any place.
+    const to = isPlaced && source.openAt === -1 ? at : name;
     const cells = rows === null ? null : cellsOf(scope, rows, at);
-    for (const given of cells?.given ?? []) flow.write(to, constant, given);
-    if (cells?.hasOther !== false) flow.write(to, value, null);
+    for (const given of cells?.given ?? []) writeTo(analysis, relation, to, constant, given);
+    if (cells?.hasOther !== false) writeTo(analysis, relation, to, value, null);
     values.set(name, value);
     givens.set(name, cells === null || cells.hasOther ? null : cells.given);
     gifts.push({
@@ -157,8 +192,13 @@ export function recordInsert(
       value,
     });
   }
-  recordNewRows(analysis, relation, gifts);
+  recordNewRows(analysis, relation, isPlaced ? gifts.map(unnamed) : gifts);
   return { values, givens, gifts };
+}
+
+/** The same to whatever column stands in its place. */
+export function unnamed(gift: Gift): Gift {
+  return { ...gift, column: '' };
 }
 
 /** Rows of an INSERT's VALUES, or the select lists of its SELECTs; null where a star hides which item is which. */
@@ -264,10 +304,10 @@ export function recordConflictAssignment(
     recordAssignment(analysis, scope, relation, target, value);
     return;
   }
-  const to = columnOf(analysis, relation, text(target.name));
+  const to = text(target.name);
   const givens = inserted.givens.get(excluded) ?? null;
-  if (givens !== null) for (const given of givens) analysis.flow.write(to, constant, given);
-  else analysis.flow.write(to, inserted.values.has(excluded) ? (inserted.values.get(excluded) ?? opaque) : value, null);
+  if (givens !== null) for (const given of givens) writeTo(analysis, relation, to, constant, given);
+  else writeTo(analysis, relation, to, inserted.values.get(excluded) ?? value, null, excluded === to);
 }
 
 /** Every output of a query goes to one place: a new table, a file. */

@@ -559,7 +559,7 @@ select keep($1)
 select keep_all()
     => [o.note < =c.ssn]
 select stable_unread(ssn) from customers
-    =>
+    => [outside function stable_unread() < ~c.ssn]
 select is_known(ssn) from customers
     => where~c.ssn+o.note
 select is_known('x')
