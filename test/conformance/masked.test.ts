@@ -291,10 +291,10 @@ suite('masks in every form in which rows come', () => {
     );
     assert.equal(
       await copied('copy (select ssn as s, email, name from customers where id = 1) to stdout (format csv, header)'),
-      `s,email,name\n${masked1},u****@example.com,name 1\n`,
+      `s,email,name\n"${masked1}","u****@example.com",name 1\n`,
     );
     const table = (await copied("copy customers (ssn, id) to stdout with csv delimiter ';'")).split('\n');
-    assert.deepEqual([table.length, table[0].slice(7)], [101, `${masked1.slice(7)};1`]);
+    assert.deepEqual([table.length, table[0].slice(8)], [101, `${masked1.slice(7)}";1`]);
     const binary = Buffer.from(
       await copied('copy (select ssn from customers where id = 1) to stdout (format binary)'),
       'latin1',

@@ -114,7 +114,7 @@ suite('psql', { skip: psql.path === null ? psql.reason : false }, () => {
     const file = join(directory, 'rows.csv');
     const out = await ask(`\\copy (select id, ssn from customers where id < 3 order by id) to '${file}' csv header\n`);
     assert.deepEqual(out, { code: 0, out: '', err: '' });
-    assert.equal(await readFile(file, 'utf8'), 'id,ssn\n1,*******0001\n2,*******0002\n');
+    assert.equal(await readFile(file, 'utf8'), 'id,ssn\n1,"*******0001"\n2,"*******0002"\n');
     await writeFile(file, '1,one\n2,two\n');
     const into = await ask(
       `begin;\n\\copy big from '${file}' csv\nselect * from big order by id;\nrollback;\ncopy big from stdin;\n5\tx\n\\.\ndelete from big returning id;\n`,

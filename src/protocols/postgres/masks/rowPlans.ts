@@ -4,7 +4,7 @@ import type { MaskRules } from '../../../facts.ts';
 import type { CopyOptions, MaskPlan, RowFormat, TextEncoding } from '../../../masking/plan.ts';
 import type { Services } from '../../protocol.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { CopyStatement } from '../parse/copyStatement.ts';
+import { type CopyStatement, hidesNulls } from '../parse/copyStatement.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { ColumnMaskIndex } from './maskIndex.ts';
 import { buildMaskPlan, emptyRows, shapeOfLineage } from './maskPlan.ts';
@@ -87,18 +87,9 @@ export const unreadableCopy: Fault = {
   detail: 'a COPY whose format, encoding or NULL text cannot be masked',
 };
 
-/** Words for NULL that are no value of anybody's. */
-const usualNulls = /^(?:\\N|NULL|null|\(null\)|<null>|N\/A|NA|nil|None|none|-|)$/;
-
 /** Whether the rows of a COPY can be masked so that nothing else is told of them. Where nothing is masked, all is well. */
-export function understood(
-  { format, options }: CopyStatement,
-  encoding: TextEncoding | null,
-  planned: Planned,
-): boolean {
+export function understood(copy: CopyStatement, encoding: TextEncoding | null, planned: Planned): boolean {
   if (planned === null || planned === 'refresh') return true;
-  if (format === 'other' || encoding === null) return false;
-  // A value may look like NULL, and what is passed as NULL would tell it (manual, COPY, Text Format).
-  const isUsual = format !== 'text' || usualNulls.test(options.nullText);
-  return isUsual || planned.columns.every(({ action }) => action !== 'mask');
+  if (copy.format === 'other' || encoding === null) return false;
+  return !hidesNulls(copy) || planned.columns.every(({ action }) => action !== 'mask');
 }

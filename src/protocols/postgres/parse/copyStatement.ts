@@ -15,6 +15,14 @@ export interface CopyStatement {
   readonly encoding: string | null;
 }
 
+/** Words for NULL that are no value of anybody's. */
+const usualNulls = /^(?:\\N|NULL|null|\(null\)|<null>|N\/A|NA|nil|None|none|-|)$/;
+
+/** Whether a value may look like NULL, so that what is passed as NULL could be one (manual, COPY, Text Format). */
+export function hidesNulls({ format, options }: Pick<CopyStatement, 'format' | 'options'>): boolean {
+  return format === 'text' && !usualNulls.test(options.nullText);
+}
+
 export function readCopy(copy: AstRecord): CopyStatement {
   const options = readOptions(list(copy.options));
   const columns = names(copy.attlist);

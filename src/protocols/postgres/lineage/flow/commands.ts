@@ -9,6 +9,7 @@ import { type AstRecord, list, names, record, stringNode, tagOf, text, unwrap } 
 import { type Catalog, type PgFunction, type Relation, definitionPath, searchPathOf } from '../../catalog/catalog.ts';
 import { firstUserOid, keepsMeaning } from '../../catalog/queries.ts';
 import type { PgType } from '../../catalog/types.ts';
+import { hidesNulls, readCopy } from '../../parse/copyStatement.ts';
 import { evaluate } from '../expressions.ts';
 import { recordNewRows } from './constraints.ts';
 import { recordTableChange, tableChangeTags } from './tables.ts';
@@ -186,6 +187,11 @@ function recordCopy(analysis: Analysis, scope: Scope, body: AstRecord): Columns 
     return unknownColumns;
   }
   const columns = body.query === undefined ? copied(analysis, body) : recordStatement(analysis, scope, body.query);
+  // A value that looks like NULL comes as it is.
+  if (hidesNulls(readCopy(body))) {
+    for (const { value } of columns.list) analysis.flow?.probe('expression', value);
+    if (columns.openAt !== -1) analysis.flow?.probe('expression', columns.rest);
+  }
   if (body.is_program === true || body.filename !== undefined)
     recordOutputsTo(analysis, columns, {
       kind: 'outside',
