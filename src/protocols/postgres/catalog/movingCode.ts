@@ -84,7 +84,8 @@ function withoutComments(source: string): string {
 
 const queries: ReadonlySet<string> = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
 /** Without one of these no statement of a body is anything but a query. */
-const commands = /\b(?:set|reset|discard|create|alter|drop|import|do|call|execute|security|comment|grant|revoke)\b/i;
+const commands =
+  /\b(?:set|reset|discard|create|alter|drop|import|do|call|execute|security|comment|grant|revoke|fetch|move|declare|close|prepare|deallocate)\b/i;
 
 function movedByStatements(source: string, parse: ParseSql): Moves {
   const sql = sqlBody(source);

@@ -4,7 +4,8 @@
  */
 import { integerConstant } from '../parse/ast.ts';
 import { type Catalog, type PgFunction, keyRelation } from '../catalog/catalog.ts';
-import { type Value, typedAs, unknownType, withRecord } from './value.ts';
+import { isString } from './literals.ts';
+import { type Value, typedAs, withRecord } from './value.ts';
 
 /** Functions that use columns and are still safe, with the reason. The first three as long as they are given columns. */
 export const safeFunctions: Readonly<Record<string, string>> = {
@@ -109,7 +110,9 @@ const answering: ReadonlySet<string> = new Set(
 );
 
 /** Whether the result is NULL or not by what stands in the arguments; `nodes` are these. */
-export function findsNothing(name: string, nodes: readonly unknown[]): boolean {
+export function findsNothing(name: string, nodes: readonly unknown[], values: readonly Value[]): boolean {
+  // The end of a range may be open.
+  if ((name === 'upper' || name === 'lower') && values.some(({ resultType }) => !isString(resultType))) return true;
   if (name === 'substring') return nodes.length > 1 && !nodes.slice(1).every((node) => integerConstant(node) !== null);
   return !answering.has(name) && !isSteadyCall(name, nodes) && name !== 'substr' && name !== 'left' && name !== 'right';
 }
@@ -127,15 +130,15 @@ const makesRecord = /^jsonb?_(?:populate|to)_record(?:set)?$/;
 /** Functions of texts that give one, of a text or of anything. */
 const texts: ReadonlySet<string> = new Set(
   (
-    'upper lower initcap concat concat_ws md5 quote_literal quote_nullable quote_ident to_char format split_part regexp_substr ' +
-    'regexp_replace translate replace lpad rpad repeat left right chr to_hex encode string_agg array_to_string'
+    'initcap concat concat_ws md5 quote_literal quote_nullable quote_ident to_char format split_part regexp_substr ' +
+    'regexp_replace translate replace lpad rpad repeat left right chr to_hex encode array_to_string'
   ).split(' '),
 );
-/** The same of those that also cut bytes. */
-const cutters: ReadonlySet<string> = new Set('substr substring overlay reverse btrim ltrim rtrim'.split(' '));
-const strings: ReadonlySet<number> = new Set([25, 1042, 1043, unknownType]);
+/** The same of those that also take bytes, or ranges. */
+const cutters: ReadonlySet<string> = new Set(
+  'substr substring overlay reverse btrim ltrim rtrim upper lower string_agg'.split(' '),
+);
 const resultTypes: Readonly<Record<string, number>> = {
-  length: 23,
   char_length: 23,
   character_length: 23,
   octet_length: 23,
@@ -161,7 +164,9 @@ const resultTypes: Readonly<Record<string, number>> = {
 export function shapedBy(name: string, result: Value, values: readonly Value[]): Value {
   if (makesRecord.test(name)) return withRecord(result);
   if (passing.has(name)) return result;
-  const isText = texts.has(name) || (cutters.has(name) && values.length > 0 && strings.has(values[0].resultType));
+  const isText = texts.has(name) || (cutters.has(name) && values.length > 0 && isString(values[0].resultType));
+  // The length of a path is a float.
+  if (name === 'length' && values.length === 1 && isString(values[0].resultType)) return typedAs(result, 23);
   return typedAs(result, isText ? 25 : Object.hasOwn(resultTypes, name) ? resultTypes[name] : 0);
 }
 

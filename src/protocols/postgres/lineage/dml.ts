@@ -203,7 +203,7 @@ function insertInto(
 
 /** Names of columns in their order; none where they have no places. */
 export function namesByPlace({ list: columns, mixed }: Columns): readonly string[] {
-  return mixed === true ? [] : columns.map(({ name }) => name);
+  return mixed !== undefined ? [] : columns.map(({ name }) => name);
 }
 
 function anyOf(columns: Columns): Value {
@@ -290,5 +290,5 @@ export function copyColumns(analysis: Analysis, body: AstRecord): Columns {
   const columns = { ...target.columns, list: target.columns.list.filter(({ name }) => !isGenerated(name)) };
   // Which places are left out, must be the same in all of them.
   const isSame = meant.every((one) => one.columns.every(({ name, generated }) => generated === isGenerated(name)));
-  return isSame ? columns : { ...columns, mixed: true };
+  return isSame ? columns : { ...columns, mixed: target.columns.mixed ?? new Set() };
 }

@@ -31,9 +31,9 @@ import {
 import { queryColumns } from './select.ts';
 import { type Value, Dependencies, computedFrom, constant, either, fieldOf, opaque, rowValue } from './value.ts';
 import { caseExpression, coalesce, minMax } from './choices.ts';
-import { boolOid, literal, textOid, untyped } from './literals.ts';
-import { madeOf, steadyIf, typedAs, unknownType, withGaps, withRecord } from './value.ts';
-import { holdsRecord, isPlain } from './plain.ts';
+import { boolOid, isString, literal, textOid, untyped } from './literals.ts';
+import { madeOf, steadyIf, typedAs, withGaps, withRecord } from './value.ts';
+import { elementOf, holdsRecord, isPlain } from './plain.ts';
 import { indirection, operand, rowExpression } from './records.ts';
 import { collated, isUnchangedCast, recordReturning, typeByName } from './types.ts';
 import { unlessCall } from './words.ts';
@@ -120,7 +120,7 @@ function evaluateTag(analysis: Analysis, scope: Scope, tag: string, body: AstRec
       spendLookup(analysis, scope);
       return columnReference(analysis, scope, list(body.fields));
     case 'ParamRef':
-      return parameterReference(scope, body.number);
+      return parameterReference(analysis, scope, body);
     case 'FuncCall':
       return resolveCall(analysis, scope, body).value;
     case 'A_Expr':
@@ -245,7 +245,8 @@ function attributeOfTable(analysis: Analysis, scope: Scope, tableName: string, n
     return computedFrom(given);
   }
   const { list: columns, openAt } = table.columns;
-  const isUnknown = openAt !== -1 && columns.every((column) => column.name !== name);
+  const isUnknown =
+    (openAt !== -1 && columns.every((column) => column.name !== name)) || table.columns.mixed?.has(name) === true;
   if (isUnknown && mayBeCall(analysis, name)) return opaque;
   const isCall = openAt === -1 && columns.every((column) => column.name !== name) && !isSystemColumn(name);
   // The name alone may mean a column as well, and then it is not the row that the function gets.
@@ -267,9 +268,13 @@ function mayBeCall(analysis: Analysis, name: string): boolean {
 }
 
 /** `$1` is a value that the client sent, or an argument inside a function body. */
-function parameterReference(scope: Scope, number: unknown): Value {
-  // Without a type of its own it takes that of what stands beside it.
-  if (scope.parameters === null) return untyped;
+function parameterReference({ catalog }: Analysis, scope: Scope, { number, declared }: AstRecord): Value {
+  if (scope.parameters === null) {
+    // Without a type of its own it takes that of what stands beside it.
+    if (typeof declared !== 'number') return untyped;
+    const type = catalog.type(declared);
+    return type === undefined ? withRecord(constant) : typedAs(constant, elementOf(catalog, declared));
+  }
   return (typeof number === 'number' ? scope.parameters.values[number - 1] : undefined) ?? opaque;
 }
 
@@ -305,10 +310,13 @@ function operation(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   for (const name of operatorsOf(operator)) all.add(applyOperator(analysis, name, operands));
   const value = all.value();
   if (body.kind === 'AEXPR_NULLIF') return withGaps(typedAs(value, left.resultType, left.record));
-  const typed = asking.test(operator) ? typedAs(value, boolOid) : value;
+  // A prefix gives something else, and so may an operator of a user's.
+  const isAsking =
+    asking.test(operator) && body.lexpr !== undefined && analysis.catalog.operatorFunctions(operator).length === 0;
+  const typed = isAsking ? typedAs(value, boolOid) : value;
   if (mayMiss(body)) return withGaps(typed);
   if (body.kind !== 'AEXPR_OP' || operator !== '||') return typed;
-  const isText = operands.every(({ resultType }) => resultType === textOid || resultType === unknownType);
+  const isText = operands.every(({ resultType }) => isString(resultType));
   return steadyIf(madeOf(isText ? typedAs(value, textOid) : value, operands), operands);
 }
 
@@ -324,7 +332,7 @@ function mayMiss({ kind, name, lexpr, rexpr }: AstRecord): boolean {
 }
 
 /** Operators that give a boolean. */
-const asking = /^(?:=|<>|!=|<|>|<=|>=|!?~~\*?|!?~\*?|@>|<@|&&|\?[|&]?|\^@|(?:NOT )?BETWEEN(?: SYMMETRIC)?)$/;
+const asking = /^(?:=|<>|!=|<|>|<=|>=|!?~~\*?|!?~\*?|@>|<@|\?[|&]?|\^@|(?:NOT )?BETWEEN(?: SYMMETRIC)?)$/;
 
 /** Operators that give NULL where they find nothing. */
 const finding: ReadonlySet<string> = new Set(['->', '->>', '#>', '#>>']);
@@ -344,9 +352,8 @@ function cast(analysis: Analysis, scope: Scope, body: AstRecord): Value {
   // A row keeps its fields' values under a cast, but which name each has then is not known.
   const value = steadyIf(computedFrom(inner), [inner]);
   const type = typeByName(analysis, record(body.typeName));
-  const isArray = list(record(body.typeName).arrayBounds).length > 0;
   if (type === undefined) return withRecord(value);
-  return typedAs(value, isArray ? 0 : type.oid, holdsRecord(analysis.catalog, type.oid));
+  return typedAs(value, elementOf(analysis.catalog, type.oid), holdsRecord(analysis.catalog, type.oid));
 }
 
 /** `(row).name`: a field, or else a function of that name of the row (manual, 8.16.5). `row`: the node that `value` is of. */

@@ -114,13 +114,21 @@ export function targetElement(analysis: Analysis, body: AstRecord): FromElement 
     analysis.folded?.addRelation(analysis, one);
     recordCallsOf(analysis, one);
   }
-  const others = meant.length > 1 ? analysis.catalog.standIns(relation) : [];
+  const others = meant.length > 1 ? othersMeant(analysis, relation, meant) : [];
   if (others.length > 0) return aliased(body, mixedColumns(analysis, [relation, ...others]), name);
   const columns = relationColumns(analysis.catalog, relation);
   const table = meant.every((one) => isKeyedLike(analysis, one, relation)) ? { relation } : {};
   if (body.alias === undefined) return { columns, tables: [{ name, schema: relation.schema, columns, ...table }] };
   const element = aliased(body, columns, name);
   return { ...element, tables: element.tables.map((one) => ({ ...one, ...table })) };
+}
+
+/** Those of the relations that are hidden otherwise than the one that is believed, or have other columns. */
+function othersMeant({ catalog }: Analysis, relation: Relation, meant: readonly Relation[]): readonly Relation[] {
+  const columnsOf = ({ columns }: Relation): string => columns.map(({ name }) => name).join('\0');
+  const others = new Map(meant.map((one) => [columnsOf(one), one]));
+  others.delete(columnsOf(relation));
+  return [...new Set([...catalog.standIns(relation), ...others.values()])];
 }
 
 /** Whether two tables have the same columns and the same keys, as those of tenants have, so that what one decides the other does. */
@@ -156,15 +164,18 @@ function anyColumns(analysis: Analysis, name: string): Columns {
 /** Of a name that may mean any of these: each column may be any of theirs with its name. */
 function mixedColumns(analysis: Analysis, relations: readonly Relation[]): Columns {
   const byName = new Map<string, Value>();
+  const counts = new Map<string, number>();
   for (const relation of relations) {
     spend(analysis, relation.columns.length);
     for (const { name, value } of relationColumns(analysis.catalog, relation).list) {
       const known = byName.get(name);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
       // Whichever it is, it is one column's.
       byName.set(name, known === undefined ? value : { ...either(known, value), alone: known.alone && value.alone });
     }
   }
-  return { ...knownColumns([...byName].map(([name, value]) => ({ name, value }))), mixed: true };
+  const missing = [...counts].flatMap(([name, count]) => (count < relations.length ? [name] : []));
+  return { ...knownColumns([...byName].map(([name, value]) => ({ name, value }))), mixed: new Set(missing) };
 }
 
 function join(analysis: Analysis, outer: Scope, lateral: Scope, body: AstRecord): FromElement {

@@ -12,6 +12,7 @@ import {
   isSteadyCall,
   shapedBy,
 } from './builtins.ts';
+import { type Argument, bindArguments, computed, inputsOf, takes, takesOutputs, valuesOf } from './arguments.ts';
 import { evaluate } from './expressions.ts';
 import { isDependent, recordCall, recordUnreadableCall } from './flow/calls.ts';
 import { recordStatement } from './flow/commands.ts';
@@ -34,12 +35,6 @@ export interface CallResult {
   readonly columns: Columns;
   /** One column without a name of its own: in FROM an alias renames it. */
   readonly scalar: boolean;
-}
-
-interface Argument {
-  /** '' for positional notation. */
-  readonly name: string;
-  readonly value: Value;
 }
 
 const opaqueCall: CallResult = Object.freeze({ value: opaque, columns: unknownColumns, scalar: false });
@@ -71,7 +66,10 @@ function resolveNamed(
   const schema = parts.at(-2) ?? null;
   const args = list(body.args).map((node) => argument(analysis, scope, node));
   const { catalog, path } = analysis;
-  const candidates = catalog.functions(schema, name, path).filter((f) => mayTake(f, args.length));
+  // With a row the call may mean its column, so that the name need not be a function's on the path of now.
+  const isOfRow = schema === null && args.length === 1 && args[0].value.row !== null;
+  const searched = isOfRow && path.loose === true ? anyPath : path;
+  const candidates = catalog.functions(schema, name, searched).filter((f) => mayTake(f, args.length));
   const inCatalog = (schema === null || schema === 'pg_catalog') && catalog.builtinFunction(name) !== undefined;
   // Helpers of the information schema compute from their arguments and from the catalog; drivers call them.
   const hasBuiltin = inCatalog || (schema === 'information_schema' && name.startsWith('_pg_'));
@@ -84,7 +82,9 @@ function resolveNamed(
   const known = result !== null;
   // What is not known may be a function made a moment ago.
   if (!known) analysis.folded?.add(opaque);
-  result ??= callAttribute(name, args);
+  if (result === null) result = callAttribute(name, args);
+  else if (isOfRow && findColumn(args[0].value.row ?? noColumns, name) !== undefined)
+    result = eitherCall(result, callAttribute(name, args));
   if (analysis.flow !== null) {
     const vouched =
       known &&
@@ -108,27 +108,22 @@ function argument(analysis: Analysis, scope: Scope, node: unknown): Argument {
   return { name: text(named.name), value: evaluate(analysis, scope, named.arg) };
 }
 
-/** Whether it can be called with so many arguments. */
-export function takes(f: PgFunction, count: number): boolean {
-  // Direct and aggregated arguments of ordered-set aggregates are counted together by the catalog only.
-  return f.kind === 'a' || (count >= f.argumentsMin && count <= f.argumentsMax);
-}
-
-/** CALL gives OUT parameters an argument too, which says nothing (manual, CALL). */
-function takesOutputs(f: PgFunction, count: number): boolean {
-  const outputs = f.modes.filter((mode) => mode === 'o').length;
-  return takes(f, count) || takes(f, count - outputs);
-}
-
-function inputsOf(f: PgFunction, args: readonly Argument[]): readonly Argument[] {
-  const given = args.filter(({ name }, at) =>
-    name === '' ? f.modes[at] !== 'o' : !f.outputNames.includes(name) || f.inputNames.includes(name),
-  );
-  return takes(f, given.length) ? given : args;
-}
-
 function eitherCall(a: CallResult, b: CallResult): CallResult {
-  return { value: either(a.value, b.value), columns: unionColumns(a.columns, b.columns), scalar: a.scalar && b.scalar };
+  return {
+    value: either(a.value, b.value),
+    columns: eitherColumns(a.columns, b.columns),
+    scalar: a.scalar && b.scalar,
+  };
+}
+
+/** By name only what both have: a name that one has not means something else there. */
+function eitherColumns(a: Columns, b: Columns): Columns {
+  const isSame = a.list.length === b.list.length && a.list.every(({ name }, at) => name === b.list[at].name);
+  if (isSame || a.openAt !== -1 || b.openAt !== -1) return unionColumns(a, b);
+  const all = new Dependencies();
+  all.addColumns(a);
+  all.addColumns(b);
+  return { list: [], openAt: 0, rest: all.value() };
 }
 
 function callBuiltin(analysis: Analysis, name: string, body: AstRecord, args: readonly Argument[]): CallResult {
@@ -172,7 +167,7 @@ function toldByBuiltin(
     case 'computed': {
       if (isVouched(analysis, 'pg_catalog', name)) return toldThrough(analysis, args);
       const value = shapedBy(name, computed(args), valuesOf(args));
-      if (findsNothing(name, list(body.args))) return withGaps(value);
+      if (findsNothing(name, list(body.args), valuesOf(args))) return withGaps(value);
       return isSteadyCall(name, list(body.args)) ? steadyIf(madeOf(value, valuesOf(args)), valuesOf(args)) : value;
     }
     case 'counts_nulls': {
@@ -197,16 +192,6 @@ function toldThrough(analysis: Analysis, args: readonly Argument[]): Value {
 
 function scalarCall(name: string, value: Value): CallResult {
   return { value, columns: knownColumns([{ name, value }]), scalar: true };
-}
-
-function valuesOf(args: readonly Argument[]): readonly Value[] {
-  return args.map((arg) => arg.value);
-}
-
-function computed(args: readonly Argument[]): Value {
-  const all = new Dependencies();
-  for (const arg of args) all.add(arg.value);
-  return all.value();
 }
 
 /** `f(t)` may mean the column f of the row t (manual, 8.16.5); anything else of this name is unknown here. */
@@ -315,7 +300,11 @@ function callSql(analysis: Analysis, f: PgFunction, args: readonly Argument[]): 
   analysis.active.add(f.oid);
   // One object for all counters: a body must not start with a fresh allowance.
   const inner: Analysis = { ...analysis, path, flow: analysis.calls ?? analysis.flow, calls: null };
-  const scope = rootScope({ functionName: f.name, names: f.inputNames, values: bindArguments(f, args) });
+  const scope = rootScope({
+    functionName: f.name,
+    names: f.inputNames,
+    values: bindArguments(analysis.catalog, f, args),
+  });
   if (inner.flow !== null) for (const statement of statements.slice(0, -1)) recordStatement(inner, scope, statement);
   const columns = lastStatement(inner, scope, statements.at(-1));
   analysis.nodesLeft = inner.nodesLeft;
@@ -342,18 +331,6 @@ function bodyPath(path: SearchPath, f: PgFunction): SearchPath {
 
 function looseOf(path: SearchPath): SearchPath {
   return path.loose === true || path === anyPath ? path : { ...path, loose: true };
-}
-
-function bindArguments(f: PgFunction, args: readonly Argument[]): readonly Value[] {
-  const count = Number.isFinite(f.argumentsMax) ? f.argumentsMax : Math.max(f.inputNames.length, args.length);
-  // A parameter left to its default: the default's expression is not known here.
-  const values: Value[] = new Array(Math.min(count, 200)).fill(opaque);
-  if (!Number.isFinite(f.argumentsMax)) return values.fill(computed(args));
-  args.forEach((arg, at) => {
-    const position = arg.name === '' ? at : f.inputNames.indexOf(arg.name);
-    if (position >= 0 && position < values.length) values[position] = arg.value;
-  });
-  return values;
 }
 
 /** Gives the body's columns the names that the function declares. */

@@ -11,7 +11,8 @@ import { builtinNature } from './builtins.ts';
 import { isDependent, isStoring, mayWrite } from './flow/calls.ts';
 import { recordCallHazard } from './flow/hazards.ts';
 import { isPureByOwner } from './builtins.ts';
-import { callKnown, isPureProcedural, takes } from './functions.ts';
+import { takes } from './arguments.ts';
+import { callKnown, isPureProcedural } from './functions.ts';
 import type { Analysis } from './scope.ts';
 import { type Value, Dependencies, constant, opaque } from './value.ts';
 

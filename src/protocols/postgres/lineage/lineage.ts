@@ -121,7 +121,7 @@ function writes(ast: unknown): boolean {
 
 /** The lineage that these output columns of a statement make. */
 export function lineageOfColumns(outputColumns: Columns, ast: unknown): Lineage {
-  const columns = outputColumns.mixed === true ? unknownColumns : outputColumns;
+  const columns = outputColumns.mixed !== undefined ? unknownColumns : outputColumns;
   const writing = writes(ast);
   const output = (name: string, value: Value): OutputLineage => ({
     name,

@@ -7,6 +7,13 @@ const int8Oid = 20;
 export const textOid = 25;
 const numericOid = 1700;
 
+/** text, varchar, bpchar, and what becomes one of them. */
+const strings: ReadonlySet<number> = new Set([textOid, 1042, 1043, unknownType]);
+
+export function isString(typeOid: number): boolean {
+  return strings.has(typeOid);
+}
+
 /** NULL, a literal text, or a parameter: it takes the type of what stands beside it. */
 export const untyped: Value = Object.freeze(typedAs(constant, unknownType));
 const truth = Object.freeze(typedAs(constant, boolOid));

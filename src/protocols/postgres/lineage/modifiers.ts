@@ -23,7 +23,9 @@ export function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord,
     if (within) recordSorted(analysis, scope, body);
     else analysis.flow?.probe('order_by', order);
   }
-  return typedAs(all.value(), result.resultType, result.record);
+  const value = typedAs(all.value(), result.resultType, result.record);
+  // What decides which rows count is asked for by itself, and their order changes no size.
+  return within || value.kind === 'opaque' ? value : { ...value, steady: result.steady, parts: result.parts };
 }
 
 /** Types whose values lie between others of theirs, without an error. */

@@ -103,6 +103,19 @@ export function holdsRecord(catalog: Catalog, typeOid: number): boolean {
   return true;
 }
 
+/** The type that values of a domain have, and elements of an array: conversions go by it. */
+export function elementOf(catalog: Catalog, typeOid: number): number {
+  let oid = typeOid;
+  for (let depth = 0; depth < depthMax; depth++) {
+    const type = catalog.type(oid);
+    const inner = type === undefined ? 0 : type.kind === 'd' ? type.baseType : type.elementType;
+    // oidvector and int2vector are arrays that the catalog does not call so.
+    if (inner === 0) return oid === 30 ? 26 : oid;
+    oid = inner;
+  }
+  return 0;
+}
+
 /** A type that surely has no fields. */
 export function isScalar(catalog: Catalog, typeOid: number): boolean {
   let type = catalog.type(typeOid);

@@ -13,8 +13,8 @@ import {
   knownColumns,
   unknownColumns,
 } from './value.ts';
-import { holdsRecord } from './plain.ts';
-import { Dependencies, constant, opaque, rowValue } from './value.ts';
+import { elementOf, holdsRecord } from './plain.ts';
+import { Dependencies, constant, either, opaque, rowValue } from './value.ts';
 
 /** Functions that policies vouch for, as `schema.name`. Sets with the same functions need not be one object. */
 export type SafeFunctions = ReadonlySet<string>;
@@ -38,8 +38,6 @@ export interface Analysis {
   readonly stores: Stores;
   /** What statements in front in the same message have made; null: nothing. */
   readonly ahead: Ahead | null;
-  /** Parameters of the statement are declared as types of users, which may have collations of their own. */
-  readonly ownTypes: boolean;
   /** Nodes that may still be visited. */
   nodesLeft: number;
   depth: number;
@@ -71,7 +69,6 @@ export function newAnalysis(
     safe,
     stores,
     ahead,
-    ownTypes: false,
     nodesLeft: nodesMax,
     depth: 0,
     active: new Set(),
@@ -176,7 +173,9 @@ export function relationColumns(catalog: Catalog, relation: Relation): Columns {
     const list: NamedValue[] = [];
     for (const column of relation.columns) {
       const { key, typeOid } = column;
-      const value = column.undecidable ? opaque : columnValue(key, typeOid, holdsRecord(catalog, typeOid));
+      const value = column.undecidable
+        ? opaque
+        : columnValue(key, typeOid, holdsRecord(catalog, typeOid), elementOf(catalog, typeOid));
       list.push({ name: column.name, value });
     }
     columns = knownColumns(list);
@@ -191,7 +190,10 @@ export function relationsMeant({ catalog, path }: Analysis, { schemaname, relnam
   const known = catalog.resolve(schema, name, path);
   if (known === undefined) return [];
   if (schema !== null || path.loose !== true) return [known];
-  return [known, ...catalog.relationsNamed(null, name).filter((other) => other !== known)];
+  // Nobody comes to the temporary tables of others.
+  const isForeign = (one: Relation): boolean =>
+    path.temp !== null && one.schema.startsWith('pg_temp_') && one.schema !== path.temp;
+  return [known, ...catalog.relationsNamed(null, name).filter((other) => other !== known && !isForeign(other))];
 }
 
 const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
@@ -210,13 +212,21 @@ function findColumnOutwards(scope: Scope, name: string): Value | undefined {
   for (let at: Scope | null = scope; at !== null; at = at.parent) {
     let unknown = false;
     for (const element of at.elements) {
-      for (const column of element.columns.list) if (column.name === name) return findColumn(element.columns, name);
-      if (element.columns.openAt !== -1) unknown = true;
+      if (!element.columns.list.some((column) => column.name === name)) continue;
+      const found = findColumn(element.columns, name) ?? opaque;
+      return element.columns.mixed?.has(name) === true ? either(found, meantOtherwise(at, scope, name)) : found;
     }
+    for (const element of at.elements) if (element.columns.openAt !== -1) unknown = true;
     if (unknown) return unknownColumn(at, scope, name);
     if (at.elements.length > 0 && isSystemColumn(name)) return constant;
   }
   return undefined;
+}
+
+/** What the name means where the column of this level is not there. */
+function meantOtherwise(level: Scope, scope: Scope, name: string): Value {
+  const outer = level.parent === null ? undefined : findColumnOutwards(level.parent, name);
+  return outer ?? wholeRow(scope, name) ?? parameterNamed(scope, name) ?? constant;
 }
 
 /** The name may be an unknown column of this level, or anything that it would mean if no level here had it. */

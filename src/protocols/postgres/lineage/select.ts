@@ -138,7 +138,11 @@ export function targetColumns(analysis: Analysis, scope: Scope, targets: readonl
 /** What `*`, `t.*` or `(row).*` expands to; null for any other expression. */
 function starColumns(analysis: Analysis, scope: Scope, node: unknown): Columns | null {
   const columns = expanded(analysis, scope, node);
-  return columns?.mixed === true ? unknownColumns : columns;
+  if (columns?.mixed === undefined) return columns;
+  // Any of them may stand at any place.
+  const all = new Dependencies();
+  all.addColumns(columns);
+  return { list: [], openAt: 0, rest: all.value() };
 }
 
 function expanded(analysis: Analysis, scope: Scope, node: unknown): Columns | null {

@@ -77,6 +77,17 @@ function isChecked(catalog: Catalog, oid: number, depth = 0): boolean {
   return relation?.columns.some((column) => isChecked(catalog, column.typeOid, depth + 1)) === true;
 }
 
+/** Whether the type is a domain of a user's, or has one in it: such bring their own collation. */
+export function holdsDomain(catalog: Catalog, type: PgType): boolean {
+  let at: PgType | undefined = type;
+  for (let depth = 0; at !== undefined && depth < nestingMax; depth++) {
+    if (at.kind === 'd' && at.oid >= firstUserOid) return true;
+    if (at.elementType === 0 && at.baseType === 0) return false;
+    at = catalog.type(at.kind === 'd' ? at.baseType : at.elementType);
+  }
+  return true;
+}
+
 /** Types of the columns that a function gives, as it declares them; none: they are told by each call. */
 export function declaredTypes(catalog: Catalog, f: PgFunction): readonly number[] {
   const type = catalog.type(f.returnType);
@@ -159,5 +170,6 @@ export function collated({ path }: Analysis, value: Value, collation: readonly s
   // Users may give theirs any name, and stand it in front where the path does not begin with those of the server.
   const isFirst = path.loose !== true && path.schemas.find((schema) => schema !== path.temp) === 'pg_catalog';
   const isOwn = collation.length > 1 ? collation[0] !== 'pg_catalog' : !(isFirst && builtinCollations.has(name));
-  return isOwn ? computedFrom(value) : value;
+  const under = { ...(isOwn ? computedFrom(value) : value), collation: collation.join('.') };
+  return value.kind === 'opaque' ? value : under;
 }

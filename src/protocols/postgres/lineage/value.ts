@@ -26,9 +26,14 @@ export interface Value {
   readonly gaps: ReadonlySet<ColumnKey>;
   /** It may be a record, or hold one: these are compared field by field, and fail where two are of different types. */
   readonly record: boolean;
+  /** The collation that it was given (COLLATE), or a part of it; null: none. */
+  readonly collation: string | null;
   /** Of how many values and literals it is put together without growing otherwise; Infinity: not known. */
   readonly parts: number;
-  /** Type OID of what stands here: also of literals ({@link unknownType} for a text), casts and calls. 0: not known. */
+  /**
+   * Type OID of what stands here, of a domain its base, of an array its elements: also of literals ({@link unknownType} for a
+   * text), casts and calls. 0: not known.
+   */
   readonly resultType: number;
 }
 
@@ -47,8 +52,11 @@ export interface Columns {
   readonly openAt: number;
   /** What a further column may depend on. */
   readonly rest: Value;
-  /** They are of several relations that one name may mean: known by their names, but not by their places. */
-  readonly mixed?: true;
+  /**
+   * They are of several relations that one name may mean: known by their names, but not by their places. The names that not all of
+   * these relations have, so that each may mean something else.
+   */
+  readonly mixed?: ReadonlySet<string>;
 }
 
 const noSources: ReadonlySet<ColumnKey> = new Set();
@@ -62,6 +70,7 @@ export const constant: Value = Object.freeze({
   steady: true,
   gaps: noSources,
   record: false,
+  collation: null,
   parts: 1,
   resultType: 0,
 });
@@ -74,6 +83,7 @@ export const opaque: Value = Object.freeze({
   steady: false,
   gaps: noSources,
   record: true,
+  collation: null,
   parts: Infinity,
   resultType: 0,
 });
@@ -85,9 +95,9 @@ export const noColumns: Columns = Object.freeze({ list: [], openAt: -1, rest: co
 export const unknownColumns: Columns = Object.freeze({ list: [], openAt: 0, rest: opaque });
 
 /** @param holdsRecord whether its type is composite, or has one in it. */
-export function columnValue(key: ColumnKey, typeOid: number, holdsRecord = false): Value {
+export function columnValue(key: ColumnKey, typeOid: number, holdsRecord = false, resultType = typeOid): Value {
   const sources = new Set([key]);
-  const shape = { row: null, typeOid, record: holdsRecord, parts: 1, resultType: typeOid };
+  const shape = { row: null, typeOid, record: holdsRecord, collation: null, parts: 1, resultType };
   return { kind: 'column', sources, ...shape, alone: true, steady: true, gaps: noSources };
 }
 
@@ -130,7 +140,14 @@ export function either(a: Value, b: Value): Value {
   const gaps = union(a.gaps, b.gaps);
   const record = a.record || b.record;
   const parts = Math.max(a.parts, b.parts);
-  const shape = { row: eitherRow(a, b), typeOid, record, parts, resultType: eitherType(a.resultType, b.resultType) };
+  const shape = {
+    row: eitherRow(a, b),
+    typeOid,
+    record,
+    collation: a.collation ?? b.collation,
+    parts,
+    resultType: eitherType(a.resultType, b.resultType),
+  };
   return { kind, sources, ...shape, alone, steady: a.steady && b.steady, gaps };
 }
 
@@ -146,7 +163,7 @@ export function eitherType(a: number, b: number): number {
 }
 
 function eitherRow(a: Value, b: Value): Columns | null {
-  if (a.row === null || b.row === null || a.row.mixed === true || b.row.mixed === true) return null;
+  if (a.row === null || b.row === null || a.row.mixed !== undefined || b.row.mixed !== undefined) return null;
   if (a.row.openAt !== -1 || b.row.openAt !== -1 || a.row.list.length !== b.row.list.length) return null;
   const other = b.row.list;
   return knownColumns(
@@ -160,6 +177,7 @@ export class Dependencies {
   private gaps: ReadonlySet<ColumnKey> = noSources;
   private isOpaque = false;
   private hasRecord = false;
+  private collation: string | null = null;
 
   add(value: Value): void {
     if (value.kind === 'opaque') {
@@ -167,6 +185,7 @@ export class Dependencies {
       return;
     }
     if (value.record) this.hasRecord = true;
+    this.collation ??= value.collation;
     this.sources = union(this.sources, value.sources);
     this.gaps = union(this.gaps, value.gaps);
   }
@@ -183,14 +202,14 @@ export class Dependencies {
 
   /** The same without what cannot be known. */
   known(): Value {
-    const { sources, gaps, hasRecord } = this;
+    const { sources, gaps, hasRecord, collation } = this;
     if (sources.size === 0) return hasRecord ? constantRecord : constant;
-    return computedValue(sources, gaps, hasRecord);
+    return { ...computedValue(sources, gaps, hasRecord), collation };
   }
 }
 
 function computedValue(sources: ReadonlySet<ColumnKey>, gaps: ReadonlySet<ColumnKey>, record: boolean): Value {
-  const shape = { row: null, typeOid: 0, record, parts: Infinity, resultType: 0 };
+  const shape = { row: null, typeOid: 0, record, collation: null, parts: Infinity, resultType: 0 };
   return { kind: 'expression', sources, ...shape, alone: false, steady: false, gaps };
 }
 
@@ -228,8 +247,8 @@ export function fieldOf(value: Value, name: string): Value {
 
 /** A value computed from this one alone. */
 export function computedFrom(value: Value): Value {
-  const { kind, sources, gaps, record, parts } = value;
-  if (kind !== 'opaque' && kind !== 'constant') return { ...computedValue(sources, gaps, record), parts };
+  const { kind, sources, gaps, record, parts, collation } = value;
+  if (kind !== 'opaque' && kind !== 'constant') return { ...computedValue(sources, gaps, record), parts, collation };
   return value.row === null && value.resultType === 0 ? value : { ...value, row: null, resultType: 0 };
 }
 
@@ -270,7 +289,8 @@ export function findColumn(columns: Columns, name: string): Value | undefined {
 /** Two relations side by side. Where both have unknown parts, everything between them is one unknown part. */
 export function concatColumns(a: Columns, b: Columns): Columns {
   const columns = sideBySide(a, b);
-  return a.mixed === true || b.mixed === true ? { ...columns, mixed: true } : columns;
+  if (a.mixed === undefined && b.mixed === undefined) return columns;
+  return { ...columns, mixed: new Set([...(a.mixed ?? []), ...(b.mixed ?? [])]) };
 }
 
 function sideBySide(a: Columns, b: Columns): Columns {
@@ -305,7 +325,7 @@ export function unionColumns(a: Columns, b: Columns): Columns {
 /** Replaces names from the left: `AS t(a, b)`. */
 export function renameColumns(columns: Columns, names: readonly string[]): Columns {
   if (names.length === 0) return columns;
-  if (columns.mixed === true)
+  if (columns.mixed !== undefined)
     return { list: names.map((name) => ({ name, value: opaque })), openAt: names.length, rest: opaque };
   const known = columns.openAt === -1 ? columns.list.length : columns.openAt;
   const list = columns.list.map((column, at) =>

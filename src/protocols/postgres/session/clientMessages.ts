@@ -8,7 +8,7 @@ import type { Decision, Permit } from '../../../facts.ts';
 import type { Place, SharedLease } from '../../orderedOutput.ts';
 import { ClientRecords } from './clientRecords.ts';
 import type { Conversation } from './conversation.ts';
-import { withDeclaredTypes } from './declaredTypes.ts';
+import { refusesTypes, withDeclaredTypes } from './declaredTypes.ts';
 import { Expected } from './expected.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { portalRunAt } from './portalRun.ts';
@@ -190,7 +190,9 @@ export class ClientMessages {
     if (this.#verdicts.namesCome) return this.#hold();
     const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
     if (decision === 'wait') return this.#hold();
-    const refused = decision.permit === null ? decision : this.#verdicts.refusesNames(statements);
+    const misread =
+      this.#verdicts.refusesNames(statements) ?? (isMasked ? refusesTypes(statements, bytes, message) : null);
+    const refused = decision.permit === null ? decision : misread;
     if (decision.permit === null || refused !== null)
       return this.#refuse('parse', failing, this.#records.blocked(statements, refused ?? decision));
     const conversation = this.#conversation;

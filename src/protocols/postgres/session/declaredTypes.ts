@@ -1,32 +1,45 @@
 /**
- * The types that a Parse declares for parameters. `$1` declared as oid is `$1::oid`: what it is compared with is made that type,
- * and may fail there. So a statement is judged as if these casts were written.
+ * The types that a Parse declares for parameters. What is compared with `$1` that is declared as oid is made that type, and may fail
+ * there; a domain brings its own collation. So a statement is judged with these types.
  */
 import { i32 } from '../../../bytes/bytes.ts';
+import type { Fault } from '../../../errors.ts';
 import type { AnalyzedStatement } from '../facts/facts.ts';
 import { treeOf } from '../masks/statementFlows.ts';
-import { type AstRecord, isRecord, record } from '../parse/ast.ts';
+import { record } from '../parse/ast.ts';
+import { withParameterTypes } from '../parse/parameters.ts';
 import type { ParseMessage } from '../wire/frontend.ts';
 
-/** Types in which some value of another type has no room (pg_type.dat). A literal would take the type of what it stands beside. */
-const narrowTypes: ReadonlyMap<number, string> = new Map([
-  [26, 'oid'],
-  [24, 'regproc'],
-  [2202, 'regprocedure'],
-  [2203, 'regoper'],
-  [2204, 'regoperator'],
-  [2205, 'regclass'],
-  [2206, 'regtype'],
-  [4096, 'regrole'],
-  [4089, 'regnamespace'],
-  [3734, 'regconfig'],
-  [3769, 'regdictionary'],
-  [4191, 'regcollation'],
-  [700, 'float4'],
-  [701, 'float8'],
-  [1114, 'timestamp'],
-  [1184, 'timestamptz'],
+/**
+ * Types that tell no more than a literal would: not told, bool, bytea, int8, int2, int4, text, json, unknown, bpchar, varchar, date,
+ * numeric, uuid, jsonb (pg_type.dat).
+ */
+const plainTypes: ReadonlySet<number> = new Set([
+  0, 16, 17, 20, 21, 23, 25, 114, 705, 1042, 1043, 1082, 1700, 2950, 3802,
 ]);
+
+/** Further types, in which numbers have no place: time, timestamp, timestamptz, interval, timetz. */
+const timeTypes: ReadonlySet<number> = new Set([1083, 1114, 1184, 1186, 1266]);
+
+const declared: Fault = {
+  code: 'BG_FEATURE_REFUSED',
+  detail:
+    'in a statement of this length write the types of parameters as casts, $1::float8, in place of declaring them',
+};
+
+/** Why types that are declared for a long text, whose tree is elsewhere, are refused: what they decide would not be known. */
+export function refusesTypes(
+  statements: readonly AnalyzedStatement[],
+  bytes: Uint8Array,
+  { typeCount, typesAt }: ParseMessage,
+): Fault | null {
+  if (!statements.some(({ distant, returnsRows }) => distant !== null && returnsRows)) return null;
+  for (let index = 0; index < typeCount; index++) {
+    const oid = i32(bytes, typesAt + 4 * index);
+    if (!plainTypes.has(oid) && !timeTypes.has(oid)) return declared;
+  }
+  return null;
+}
 
 /** By statement and declared types, so that what is found out about it is kept. */
 const known = new WeakMap<AnalyzedStatement, Map<string, AnalyzedStatement>>();
@@ -39,10 +52,10 @@ export function withDeclaredTypes(
   bytes: Uint8Array,
   { typeCount, typesAt }: ParseMessage,
 ): AnalyzedStatement {
-  const types = new Map<number, string>();
+  const types = new Map<number, number>();
   for (let index = 0; index < typeCount; index++) {
-    const name = narrowTypes.get(i32(bytes, typesAt + 4 * index));
-    if (name !== undefined) types.set(index + 1, name);
+    const oid = i32(bytes, typesAt + 4 * index);
+    if (!plainTypes.has(oid)) types.set(index + 1, oid);
   }
   // The tree of a long text is elsewhere.
   if (types.size === 0 || statement.distant !== null) return statement;
@@ -51,22 +64,8 @@ export function withDeclaredTypes(
   if (ofStatement === undefined) known.set(statement, (ofStatement = new Map()));
   let typed = ofStatement.get(key);
   if (typed === undefined) {
-    typed = { ...statement, ast: record(cast(treeOf(statement), types)), exact: true, shape: {} };
+    typed = { ...statement, ast: record(withParameterTypes(treeOf(statement), types)), exact: true, shape: {} };
     if (ofStatement.size < knownMax) ofStatement.set(key, typed);
   }
   return typed;
-}
-
-/** The tree with a cast around each parameter that has such a type. Trees are no deeper than the parser allows. */
-function cast(node: unknown, types: ReadonlyMap<number, string>): unknown {
-  if (Array.isArray(node)) return node.map((one) => cast(one, types));
-  if (!isRecord(node)) return node;
-  const name = isRecord(node.ParamRef) ? types.get(Number(node.ParamRef.number)) : undefined;
-  if (name !== undefined) return castNode(node, name);
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, cast(value, types)]));
-}
-
-function castNode(arg: AstRecord, name: string): AstRecord {
-  const names = ['pg_catalog', name].map((sval) => ({ String: { sval } }));
-  return { TypeCast: { arg, typeName: { names, typemod: -1 } } };
 }

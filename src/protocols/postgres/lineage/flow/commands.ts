@@ -7,9 +7,9 @@
  */
 import { type AstRecord, list, names, record, stringNode, tagOf, text, unwrap } from '../../parse/ast.ts';
 import { type Catalog, type PgFunction, type Relation, definitionPath, searchPathOf } from '../../catalog/catalog.ts';
-import { firstUserOid, keepsMeaning } from '../../catalog/queries.ts';
-import type { PgType } from '../../catalog/types.ts';
+import { keepsMeaning } from '../../catalog/queries.ts';
 import { hidesNulls, readCopy } from '../../parse/copyStatement.ts';
+import { withParameterTypes } from '../../parse/parameters.ts';
 import { evaluate } from '../expressions.ts';
 import { recordNewRows } from './constraints.ts';
 import { recordTableChange, tableChangeTags } from './tables.ts';
@@ -133,19 +133,13 @@ function dispatch(analysis: Analysis, scope: Scope, node: unknown): Columns {
   return unknownColumns;
 }
 
+/** Types that are declared count where the parameters stand; -1: not known. */
 function recordPrepared(analysis: Analysis, scope: Scope, body: AstRecord): Columns {
-  const { catalog } = analysis;
-  const types = list(body.argtypes).map((node) => typeByName(analysis, record(record(node).TypeName)));
-  const ownTypes = types.some((type) => type === undefined || (type.oid >= firstUserOid && holdsDomain(catalog, type)));
-  if (!ownTypes) return recordStatement(analysis, scope, body.query);
-  const inner: Analysis = { ...analysis, ownTypes };
-  const columns = recordStatement(inner, scope, body.query);
-  analysis.nodesLeft = inner.nodesLeft;
-  return columns;
-}
-
-function holdsDomain(catalog: Catalog, type: PgType): boolean {
-  return type.kind === 'd' || catalog.type(type.elementType)?.kind === 'd';
+  const types = list(body.argtypes).map((node, at): [number, number] => {
+    const type = typeByName(analysis, record(record(node).TypeName));
+    return [at + 1, type?.oid ?? -1];
+  });
+  return recordStatement(analysis, scope, withParameterTypes(body.query, new Map(types)));
 }
 
 /** EXPLAIN shows estimates, which conditions change, but only ANALYZE executes. */

@@ -11,7 +11,7 @@ import { recordChoice } from './hazards.ts';
 import type { FlowClause, Given } from './recorder.ts';
 import { functionIsPure } from '../hidden.ts';
 import { type Analysis, type Scope, enter, leave } from '../scope.ts';
-import { typeByName } from '../types.ts';
+import { holdsDomain, typeByName } from '../types.ts';
 import { type Value, Dependencies, constant, opaque } from '../value.ts';
 
 /** Records a probe for each AND-part; gives what the whole condition depends on. */
@@ -99,7 +99,7 @@ function isGiven(analysis: Analysis, scope: Scope, node: unknown): boolean {
     case 'A_Const':
       return true;
     case 'ParamRef':
-      return !analysis.ownTypes && evaluate(analysis, scope, inner).kind === 'constant';
+      return isOfPlainType(analysis, inner) && evaluate(analysis, scope, inner).kind === 'constant';
     case 'ColumnRef':
       return scope.parameters !== null && isParameterName(analysis, scope, inner);
     default:
@@ -119,12 +119,20 @@ function isGivenArray(analysis: Analysis, scope: Scope, node: unknown): boolean 
   return array === null ? isGiven(analysis, scope, inner) : areGiven(analysis, scope, list(array.elements));
 }
 
+/** Whether a parameter is declared as no domain, or not at all. */
+function isOfPlainType({ catalog }: Analysis, parameter: unknown): boolean {
+  const { declared } = record(record(parameter).ParamRef);
+  if (typeof declared !== 'number') return true;
+  const type = catalog.type(declared);
+  return type !== undefined && !holdsDomain(catalog, type);
+}
+
 /** A domain brings its own collation, by which as much may be equal as its maker likes. */
 function castsKeepEquality(analysis: Analysis, node: unknown): boolean {
   let at = node;
   for (let cast = unwrap(at, 'TypeCast'); cast !== null; cast = unwrap(at, 'TypeCast')) {
     const type = typeByName(analysis, record(cast.typeName));
-    if (type === undefined || (type.kind === 'd' && type.oid >= firstUserOid)) return false;
+    if (type === undefined || holdsDomain(analysis.catalog, type)) return false;
     at = cast.arg;
   }
   return true;

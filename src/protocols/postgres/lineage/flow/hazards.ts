@@ -20,7 +20,7 @@ import type { PgFunction } from '../../catalog/catalog.ts';
 import type { PgType } from '../../catalog/types.ts';
 import { failsAnyway, failsOnColumn, failsOnComputed, isSum, labours, tracing } from './failing.ts';
 import { isDependent, isStoring } from './calls.ts';
-import { recordCompared, recordUnified } from './unify.ts';
+import { recordCollations, recordCompared, recordUnified } from './unify.ts';
 import { builtinNature, isSteadyCall } from '../builtins.ts';
 import { evaluate } from '../expressions.ts';
 import type { Analysis, Scope } from '../scope.ts';
@@ -57,7 +57,7 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   );
   const count = nodes.length;
   const isCraftedAt = (at: number): boolean =>
-    isCrafted(analysis, values[at]) && !(gathering.has(name) && values[at].parts <= partsMax);
+    isCrafted(analysis, values[at]) && !(gathering.has(name) && values[at].steady && values[at].parts <= partsMax);
   const crafted = open.some((at) => failsOnComputed(name, at, count) && isCraftedAt(at));
   // What is put somewhere is told of by that.
   const fails = isBuiltin && !isStoring(name) && failsOn(analysis, call, open);
@@ -65,6 +65,7 @@ export function recordCallHazard(analysis: Analysis, call: HazardCall): void {
   if (crafted) flow.probe('expression', call.told);
   // EXPLAIN ANALYZE tells how much room results, sorts and tables in between have taken.
   if (flow.measuring && isBuiltin && !isSteadyCall(name, nodes)) flow.probe('expression', call.told);
+  recordCollations(analysis, values);
   if (isBuiltin && !takingRecords.has(name)) recordCompared(analysis, values);
   if (isBuiltin && unifying.test(name)) recordUnified(analysis, values);
   const foreign = candidates.some((f) => f.language !== 'sql' && f.extension === null);

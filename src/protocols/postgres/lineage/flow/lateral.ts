@@ -4,17 +4,19 @@
  */
 import { isRecord, list, names, record, tagOf } from '../../parse/ast.ts';
 import { isPlain } from '../plain.ts';
-import { type Analysis, type FromElement, enter, leave } from '../scope.ts';
+import { type Analysis, type FromElement, type NamedTable, enter, leave } from '../scope.ts';
 import { type Columns, opaque } from '../value.ts';
 
 /** Records what `node` takes of computed values of the elements on its left. */
 export function recordLateral(analysis: Analysis, neighbours: readonly FromElement[], node: unknown): void {
   const { flow } = analysis;
   if (flow === null || !neighbours.some(({ columns }) => hasComputed(analysis, columns))) return;
-  const named = { columns: new Set<string>(), rows: new Set<string>() };
+  const named: Named = { columns: new Set(), rows: new Set(), fields: [] };
   if (!collect(analysis, node, named)) flow.probe('join', opaque);
   for (const { columns, tables } of neighbours) {
-    const isWhole = tables.some(({ name }) => named.rows.has(name));
+    const isWhole = tables.some(
+      (table) => named.rows.has(table.name) || named.fields.some((field) => isCallOf(table, field)),
+    );
     for (const { name, value } of columns.list)
       if ((isWhole || named.columns.has(name)) && !isPlain(analysis, value)) flow.probe('join', value);
     if (columns.openAt !== -1 && !isPlain(analysis, columns.rest)) flow.probe('join', columns.rest);
@@ -30,6 +32,13 @@ interface Named {
   readonly columns: Set<string>;
   /** Of tables of which the whole row is meant. */
   readonly rows: Set<string>;
+  /** Pairs of a table's name and another. */
+  readonly fields: (readonly [table: string, name: string])[];
+}
+
+/** `t.f`, which is a function of the whole row where t has no column f. */
+function isCallOf({ name, columns }: NamedTable, [table, field]: readonly [string, string]): boolean {
+  return table === name && !columns.list.some((column) => column.name === field);
 }
 
 /** Adds the names of columns and rows inside a node. False: past the limits. */
@@ -49,5 +58,6 @@ function collectFrom(analysis: Analysis, node: unknown, named: Named): boolean {
   const isStar = parts.length < fields.length;
   if (!isStar) named.columns.add(parts[parts.length - 1] ?? '');
   if (isStar || parts.length === 1) named.rows.add(parts.at(-1) ?? '');
+  else if (parts.length > 1) named.fields.push([parts[parts.length - 2], parts[parts.length - 1]]);
   return true;
 }

@@ -10,10 +10,10 @@ import { laboursOver } from './failing.ts';
 import { builtinCalled, isBounded, isClock, isCrafted, literalOf, literalText, recordGaps } from './hazards.ts';
 import { evaluate } from '../expressions.ts';
 import { isScalar } from '../plain.ts';
-import { recordCompared, recordUnified } from './unify.ts';
+import { recordCollations, recordCompared, recordUnified } from './unify.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { typeByName } from '../types.ts';
-import { type Value, Dependencies } from '../value.ts';
+import { type Value, Dependencies, eitherType, typedAs, unknownType } from '../value.ts';
 
 /** One application of an operator. */
 export interface Operation {
@@ -81,7 +81,8 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
     flow.probe('expression', value);
   };
   for (const value of notCalledFor(operator, body, operands)) recordGaps(analysis, value);
-  if (!steps.has(operator)) recordUnified(analysis, operands);
+  if (steps.has(operator)) recordCollations(analysis, operands);
+  else recordUnified(analysis, operands);
   if (comparing.has(operator) || containing.has(operator) || operator.includes('BETWEEN'))
     recordCompared(analysis, operands);
   if (comparing.has(operator) || operator.includes('BETWEEN')) return;
@@ -318,16 +319,26 @@ function isContainer({ oid, category, elementType }: { oid: number; category: st
 export function arrayOf(analysis: Analysis, scope: Scope, elements: readonly unknown[]): Value {
   const values = elements.map((node) => evaluate(analysis, scope, node));
   recordUnified(analysis, values);
-  const all = new Dependencies();
-  for (const value of values) all.add(value);
+  const gathered = new Dependencies();
+  for (const value of values) gathered.add(value);
+  const all = typedAs(
+    gathered.value(),
+    commonType(values),
+    values.some((value) => value.record),
+  );
   const { flow } = analysis;
   const isScalarHere = (node: unknown, { kind, typeOid }: Value): boolean =>
     kind === 'constant' || isTextual(analysis, scope, node) || (kind === 'column' && isElement(analysis, typeOid));
-  if (flow === null || elements.length < 2 || elements.every((node, at) => isScalarHere(node, values[at])))
-    return all.value();
+  if (flow === null || elements.length < 2 || elements.every((node, at) => isScalarHere(node, values[at]))) return all;
   flow.hazards++;
-  flow.probe('expression', all.value());
-  return all.value();
+  flow.probe('expression', all);
+  return all;
+}
+
+function commonType(values: readonly Value[]): number {
+  let type = unknownType;
+  for (const { resultType } of values) type = eitherType(type, resultType);
+  return type;
 }
 
 function isElement({ catalog }: Analysis, typeOid: number): boolean {

@@ -19,9 +19,22 @@ const timestamps: ReadonlySet<number> = new Set([1114, 1184]);
 /** Records what makes one type of `values` fail. */
 export function recordUnified(analysis: Analysis, values: readonly Value[]): void {
   if (analysis.flow === null || values.length < 2) return;
+  recordCollations(analysis, values);
   const isNarrowed = (one: Value): boolean =>
     isKnownToHang(one) && values.some((other) => other !== one && narrows(one.resultType, other.resultType));
   if (!values.some(isNarrowed)) return;
+  analysis.flow.hazards++;
+  recordChoice(analysis, allOf(values));
+}
+
+/**
+ * Records what values of several collations tell: which of them rules is not determined, and that is an error only once it is
+ * asked for, which an empty value or another length may avoid.
+ */
+export function recordCollations(analysis: Analysis, values: readonly Value[]): void {
+  const [first, ...others] = values.filter((one) => one.collation !== null || one.sources.size > 0);
+  if (analysis.flow === null || !others.some(({ collation }) => collation !== first.collation)) return;
+  if (!values.some(isKnownToHang)) return;
   analysis.flow.hazards++;
   recordChoice(analysis, allOf(values));
 }
