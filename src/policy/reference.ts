@@ -224,7 +224,9 @@ rules:
   value under \`EXPLAIN ANALYZE\`, which shows how much room rows take.
 - Values that are made one type although nobody wrote a cast (operands, branches of CASE and COALESCE, elements of an array, columns of
   a UNION) probe the column where that may fail: a bigint beside an object's number, a numeric beside a float, anything computed beside
-  what has no known type. So does what a function in SQL gives, where its declared type has less room.
+  what has no known type. A parameter counts as of the type that PREPARE or a Parse declares for it; in a text over 16 KiB that returns
+  rows write such types as casts. So do values under different collations that meet, and what a function in SQL gives, where its
+  declared type has less room.
 - What may be NULL by its content (\`nullif\`, \`substring(x from '..')\`, an element, a field, a list with a NULL in it) probes where it is
   given to a function or compared, which fails or takes time only for what is not NULL. So do the left sides of IN, BETWEEN and
   comparisons of rows, where the right one is more than columns, literals and parameters.
