@@ -34,7 +34,8 @@ export class MessageEncoding {
     // Without masks nothing is judged.
     this.#atStart = active && encoding.converts;
     this.#converts = this.#atStart;
-    this.#declared.clear();
+    // Clearing an empty map costs a new one.
+    if (this.#declared.size > 0) this.#declared.clear();
   }
 
   /** Whether rows of every statement were judged as such. */
