@@ -1,8 +1,8 @@
 /**
  * Rows of COPY in text and CSV form, one per CopyData message (PostgreSQL manual, COPY, File Formats).
  *
- * A field without escapes or quotes inside is masked where it stands. Any other is decoded first, so that an escape
- * cannot hide a match, and the masked value is encoded again.
+ * In the text form a field without escapes is masked where it stands. Any other field, and every one of CSV, is decoded first, so
+ * that an escape cannot hide a match, and the masked value is encoded again.
  */
 import { applyEdits, CHANGED, Edits, NULLED, Text, UNCHANGED, type ValueMask } from './edits.ts';
 import type { CopyOptions } from './plan.ts';

@@ -26,7 +26,17 @@ import { statementColumns } from './select.ts';
 import { withModifiers } from './modifiers.ts';
 import { declaredTypes, isPlainTypeName, mayBeCast, recordCastCall, recordTypesOf } from './types.ts';
 import type { Columns, Value } from './value.ts';
-import { Dependencies, constant, either, findColumn, knownColumns, noColumns, opaque, renameColumns } from './value.ts';
+import {
+  Dependencies,
+  constant,
+  either,
+  fieldOf,
+  findColumn,
+  knownColumns,
+  noColumns,
+  opaque,
+  renameColumns,
+} from './value.ts';
 import { madeOf, rowValue, steadyIf, unionColumns, unknownColumns, withGaps } from './value.ts';
 
 /** What a call returns: as a value in an expression, and as columns in FROM. */
@@ -67,7 +77,7 @@ function resolveNamed(
   const args = list(body.args).map((node) => argument(analysis, scope, node));
   const { catalog, path } = analysis;
   // With a row the call may mean its column, so that the name need not be a function's on the path of now.
-  const isOfRow = schema === null && args.length === 1 && args[0].value.row !== null;
+  const isOfRow = schema === null && args.length === 1 && args[0].value.record;
   const searched = isOfRow && path.loose === true ? anyPath : path;
   const candidates = catalog.functions(schema, name, searched).filter((f) => mayTake(f, args.length));
   const inCatalog = (schema === null || schema === 'pg_catalog') && catalog.builtinFunction(name) !== undefined;
@@ -83,8 +93,8 @@ function resolveNamed(
   // What is not known may be a function made a moment ago.
   if (!known) analysis.folded?.add(opaque);
   if (result === null) result = callAttribute(name, args);
-  else if (isOfRow && findColumn(args[0].value.row ?? noColumns, name) !== undefined)
-    result = eitherCall(result, callAttribute(name, args));
+  else if (isOfRow && mayBeField(args[0].value, name, candidates))
+    result = eitherCall(result, scalarCall(name, fieldOf(args[0].value, name)));
   if (analysis.flow !== null) {
     const vouched =
       known &&
@@ -99,7 +109,7 @@ function resolveNamed(
     });
     recordWindow(analysis, scope, record(body.over));
   }
-  return { ...result, value: withModifiers(analysis, scope, body, result.value) };
+  return { ...result, value: withModifiers(analysis, scope, body, valuesOf(args), result.value) };
 }
 
 function argument(analysis: Analysis, scope: Scope, node: unknown): Argument {
@@ -199,6 +209,11 @@ function callAttribute(name: string, args: readonly Argument[]): CallResult {
   const row = args.length === 1 ? args[0].value.row : null;
   const value = row === null ? undefined : findColumn(row, name);
   return value === undefined ? opaqueCall : scalarCall(name, value);
+}
+
+/** Of a row whose fields are not known only where a user's function has the name: those of the server take any row, or none. */
+function mayBeField({ row }: Value, name: string, candidates: readonly PgFunction[]): boolean {
+  return row === null ? candidates.length > 0 : findColumn(row, name) !== undefined;
 }
 
 function callUser(analysis: Analysis, f: PgFunction, args: readonly Argument[]): CallResult {

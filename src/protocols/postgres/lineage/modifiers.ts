@@ -1,14 +1,24 @@
 /** What stands inside or behind a call of an aggregate: FILTER, ORDER BY and WITHIN GROUP. */
 import { type AstRecord, list, names, record } from '../parse/ast.ts';
-import { dependencies, evaluate } from './expressions.ts';
+import { evaluate } from './expressions.ts';
 import { recordCondition } from './flow/conditions.ts';
 import { recordChoice } from './flow/hazards.ts';
 import { recordCompared, recordUnified } from './flow/unify.ts';
 import type { Analysis, Scope } from './scope.ts';
 import { type Value, Dependencies, typedAs } from './value.ts';
 
-/** FILTER and ORDER BY inside an aggregate decide which values come out and how; a window's own order does not. */
-export function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord, result: Value): Value {
+/**
+ * FILTER and ORDER BY inside an aggregate decide which values come out and how; a window's own order does not.
+ *
+ * @param given the arguments.
+ */
+export function withModifiers(
+  analysis: Analysis,
+  scope: Scope,
+  body: AstRecord,
+  given: readonly Value[],
+  result: Value,
+): Value {
   if (body.agg_filter === undefined && body.agg_order === undefined) return result;
   const all = new Dependencies();
   all.add(result);
@@ -17,11 +27,13 @@ export function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord,
   // count(x ORDER BY y) is still only a number.
   const counts = !within && result.kind === 'constant';
   if (analysis.flow !== null || !counts) {
-    const order = dependencies(analysis, scope, body.agg_order);
-    if (!counts) all.add(order);
+    const sorted = list(body.agg_order).map((item) => evaluate(analysis, scope, record(record(item).SortBy).node));
+    const order = new Dependencies();
+    for (const value of sorted) order.add(value);
+    if (!counts) all.add(order.value());
     // What stands behind WITHIN GROUP is itself aggregated.
-    if (within) recordSorted(analysis, scope, body);
-    else analysis.flow?.probe('order_by', order);
+    if (within) recordSorted(analysis, names(body.funcname).at(-1), given, sorted);
+    else analysis.flow?.probe('order_by', order.value());
   }
   const value = typedAs(all.value(), result.resultType, result.record);
   // What decides which rows count is asked for by itself, and their order changes no size.
@@ -32,14 +44,16 @@ export function withModifiers(analysis: Analysis, scope: Scope, body: AstRecord,
 const between: ReadonlySet<number> = new Set([20, 21, 23, 701]);
 
 /** What stands behind WITHIN GROUP is compared with itself and with the arguments, and percentile_cont() calculates with it. */
-function recordSorted(analysis: Analysis, scope: Scope, body: AstRecord): void {
-  if (analysis.flow === null) return;
-  const sorted = list(body.agg_order).map((item) => evaluate(analysis, scope, record(record(item).SortBy).node));
-  const given = list(body.args).map((node) => evaluate(analysis, scope, node));
+function recordSorted(
+  analysis: Analysis,
+  name: string | undefined,
+  given: readonly Value[],
+  sorted: readonly Value[],
+): void {
   recordCompared(analysis, sorted);
   for (const [at, value] of sorted.entries()) {
     recordUnified(analysis, at < given.length ? [value, given[at]] : [value]);
-    const calculates = names(body.funcname).at(-1) === 'percentile_cont' && !between.has(value.resultType);
+    const calculates = name === 'percentile_cont' && !between.has(value.resultType);
     if (calculates && value.sources.size > 0) recordChoice(analysis, value);
   }
 }

@@ -3,7 +3,7 @@ import { type AstRecord, list, record, tagOf, text } from '../parse/ast.ts';
 import { dependencies, evaluate, fieldOrCall } from './expressions.ts';
 import { isDependent } from './flow/calls.ts';
 import { type Analysis, type Scope, enter, leave } from './scope.ts';
-import { type Value, Dependencies, eitherType, opaque, typedAs, unknownType, withGaps, withRecord } from './value.ts';
+import { type Value, Dependencies, commonType, opaque, typedAs, withGaps, withRecord } from './value.ts';
 
 /** `ROW(a, b)` as a value. */
 export function rowExpression(analysis: Analysis, scope: Scope, args: unknown): Value {
@@ -21,15 +21,11 @@ export function operand(analysis: Analysis, scope: Scope, node: unknown): Value 
 function operandValue(analysis: Analysis, scope: Scope, node: unknown): Value {
   const tag = tagOf(node);
   if (tag !== '' && tag !== 'List' && tag !== 'RowExpr') return evaluate(analysis, scope, node);
+  const parts = partsOfRows(node).map((part) => evaluate(analysis, scope, part));
   const all = new Dependencies();
-  let resultType = unknownType;
-  for (const part of partsOfRows(node)) {
-    const value = evaluate(analysis, scope, part);
-    all.add(value);
-    resultType = eitherType(resultType, value.resultType);
-  }
+  for (const part of parts) all.add(part);
   const value = all.value();
-  return typedAs(value, resultType, value.record);
+  return typedAs(value, commonType(parts), value.record);
 }
 
 function partsOfRows(node: unknown): readonly unknown[] {

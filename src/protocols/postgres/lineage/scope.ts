@@ -214,7 +214,9 @@ function findColumnOutwards(scope: Scope, name: string): Value | undefined {
     for (const element of at.elements) {
       if (!element.columns.list.some((column) => column.name === name)) continue;
       const found = findColumn(element.columns, name) ?? opaque;
-      return element.columns.mixed?.has(name) === true ? either(found, meantOtherwise(at, scope, name)) : found;
+      return element.columns.mixed?.has(name) === true
+        ? either(found, meantOtherwise(at, element, scope, name))
+        : found;
     }
     for (const element of at.elements) if (element.columns.openAt !== -1) unknown = true;
     if (unknown) return unknownColumn(at, scope, name);
@@ -223,10 +225,16 @@ function findColumnOutwards(scope: Scope, name: string): Value | undefined {
   return undefined;
 }
 
-/** What the name means where the column of this level is not there. */
-function meantOtherwise(level: Scope, scope: Scope, name: string): Value {
+/** What the name means where the column of this element is not there: a neighbour's, or what it would mean without this level. */
+function meantOtherwise(level: Scope, element: FromElement, scope: Scope, name: string): Value {
+  const all = new Dependencies();
+  for (const other of level.elements) {
+    const found = other === element ? undefined : findColumn(other.columns, name);
+    if (found !== undefined) all.add(found);
+  }
   const outer = level.parent === null ? undefined : findColumnOutwards(level.parent, name);
-  return outer ?? wholeRow(scope, name) ?? parameterNamed(scope, name) ?? constant;
+  all.add(outer ?? wholeRow(scope, name) ?? parameterNamed(scope, name) ?? constant);
+  return all.value();
 }
 
 /** The name may be an unknown column of this level, or anything that it would mean if no level here had it. */

@@ -151,15 +151,22 @@ export function either(a: Value, b: Value): Value {
   return { kind, sources, ...shape, alone, steady: a.steady && b.steady, gaps };
 }
 
-/** int2, int4, int8, numeric: each takes every value of those before it. */
-const widening: readonly number[] = [21, 23, 20, 1700];
+/** Types in an order in which each takes every value of those before it: int2, int4, int8, numeric. */
+export const widening: readonly number[] = [21, 23, 20, 1700];
 
 /** The type of what may be of one or the other. */
-export function eitherType(a: number, b: number): number {
+function eitherType(a: number, b: number): number {
   if (a === b || b === unknownType) return a;
   if (a === unknownType) return b;
   const [first, second] = [widening.indexOf(a), widening.indexOf(b)];
   return first === -1 || second === -1 ? 0 : widening[Math.max(first, second)];
+}
+
+/** The type that values take together. */
+export function commonType(values: readonly Value[]): number {
+  let type = unknownType;
+  for (const { resultType } of values) type = eitherType(type, resultType);
+  return type;
 }
 
 function eitherRow(a: Value, b: Value): Columns | null {
@@ -203,7 +210,8 @@ export class Dependencies {
   /** The same without what cannot be known. */
   known(): Value {
     const { sources, gaps, hasRecord, collation } = this;
-    if (sources.size === 0) return hasRecord ? constantRecord : constant;
+    if (sources.size === 0 && collation === null) return hasRecord ? constantRecord : constant;
+    if (sources.size === 0) return { ...constant, record: hasRecord, collation };
     return { ...computedValue(sources, gaps, hasRecord), collation };
   }
 }

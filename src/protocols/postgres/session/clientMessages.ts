@@ -182,16 +182,15 @@ export class ClientMessages {
       const refusal = this.#records.unparsable(analysis.fault, bytes, message.queryStart, message.queryEnd);
       return this.#refuse('parse', failing, refusal);
     }
-    const isMasked = this.#conversation.masks.active;
-    const statements = isMasked
-      ? analysis.statements.map((one) => withDeclaredTypes(one, bytes, message))
-      : analysis.statements;
+    // Also without masks, which may come with another policy before it is run.
+    const statements = analysis.statements.map((one) => withDeclaredTypes(one, bytes, message));
     // The names that it is prepared under are those of now.
     if (this.#verdicts.namesCome) return this.#hold();
     const decision = this.#verdicts.decideNow(this.#verdicts.running(statements));
     if (decision === 'wait') return this.#hold();
     const misread =
-      this.#verdicts.refusesNames(statements) ?? (isMasked ? refusesTypes(statements, bytes, message) : null);
+      this.#verdicts.refusesNames(statements) ??
+      (this.#conversation.masks.active ? refusesTypes(statements, bytes, message) : null);
     const refused = decision.permit === null ? decision : misread;
     if (decision.permit === null || refused !== null)
       return this.#refuse('parse', failing, this.#records.blocked(statements, refused ?? decision));

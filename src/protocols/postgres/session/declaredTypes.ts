@@ -52,6 +52,7 @@ export function withDeclaredTypes(
   bytes: Uint8Array,
   { typeCount, typesAt }: ParseMessage,
 ): AnalyzedStatement {
+  if (typeCount === 0) return statement;
   const types = new Map<number, number>();
   for (let index = 0; index < typeCount; index++) {
     const oid = i32(bytes, typesAt + 4 * index);
@@ -64,7 +65,7 @@ export function withDeclaredTypes(
   if (ofStatement === undefined) known.set(statement, (ofStatement = new Map()));
   let typed = ofStatement.get(key);
   if (typed === undefined) {
-    typed = { ...statement, ast: record(withParameterTypes(treeOf(statement), types)), exact: true, shape: {} };
+    typed = { ...statement, ast: withParameterTypes(record(treeOf(statement)), types), exact: true, shape: {} };
     if (ofStatement.size < knownMax) ofStatement.set(key, typed);
   }
   return typed;

@@ -139,7 +139,7 @@ function recordPrepared(analysis: Analysis, scope: Scope, body: AstRecord): Colu
     const type = typeByName(analysis, record(record(node).TypeName));
     return [at + 1, type?.oid ?? -1];
   });
-  return recordStatement(analysis, scope, withParameterTypes(body.query, new Map(types)));
+  return recordStatement(analysis, scope, withParameterTypes(record(body.query), new Map(types)));
 }
 
 /** EXPLAIN shows estimates, which conditions change, but only ANALYZE executes. */

@@ -27,7 +27,7 @@ import type { Analysis, Scope } from '../scope.ts';
 import { recordHiddenCalls } from '../hidden.ts';
 import { isAlone, isPlain } from '../plain.ts';
 import { typeByName } from '../types.ts';
-import { type Columns, type Value, Dependencies, gapsOf } from '../value.ts';
+import { type Columns, type Value, Dependencies, gapsOf, widening } from '../value.ts';
 
 /** A call, as far as its hazards are concerned. */
 export interface HazardCall {
@@ -318,9 +318,6 @@ const bounded: ReadonlySet<string> = new Set('length char_length octet_length po
 export function isBounded(analysis: Analysis, node: unknown): boolean {
   return bounded.has(builtinCalled(analysis, node));
 }
-
-/** Types in an order in which each takes every value of those before it: int2, int4, int8, numeric. */
-const widening: readonly number[] = [21, 23, 20, 1700];
 
 /** Pairs that never fail: integers to float8, timestamps to dates. */
 const harmlessPairs: ReadonlySet<string> = new Set(['21>701', '23>701', '20>701', '1114>1082', '1184>1082']);

@@ -13,7 +13,7 @@ import { isScalar } from '../plain.ts';
 import { recordCollations, recordCompared, recordUnified } from './unify.ts';
 import type { Analysis, Scope } from '../scope.ts';
 import { typeByName } from '../types.ts';
-import { type Value, Dependencies, eitherType, typedAs, unknownType } from '../value.ts';
+import { type Value, Dependencies, commonType, typedAs } from '../value.ts';
 
 /** One application of an operator. */
 export interface Operation {
@@ -31,7 +31,7 @@ const comparing: ReadonlySet<string> = new Set(
 );
 
 /** Operators whose operands are of types of their own. */
-const steps: ReadonlySet<string> = new Set('-> ->> #> #>> ? ?| ?& ~~ ~~* !~~ !~~* ~ ~* !~ !~* || @? @@ #-'.split(' '));
+const mixing: ReadonlySet<string> = new Set('-> ->> #> #>> ? ?| ?& ~~ ~~* !~~ !~~* ~ ~* !~ !~* || @? @@ #-'.split(' '));
 
 /** Further operators that take every value of the types that they are made for. */
 const taking: ReadonlySet<string> = new Set('-> ->> #> #>> ? ?| ?& -|- <<= >>='.split(' '));
@@ -81,7 +81,7 @@ export function recordOperatorHazard(analysis: Analysis, scope: Scope, operation
     flow.probe('expression', value);
   };
   for (const value of notCalledFor(operator, body, operands)) recordGaps(analysis, value);
-  if (steps.has(operator)) recordCollations(analysis, operands);
+  if (mixing.has(operator)) recordCollations(analysis, operands);
   else recordUnified(analysis, operands);
   if (comparing.has(operator) || containing.has(operator) || operator.includes('BETWEEN'))
     recordCompared(analysis, operands);
@@ -333,12 +333,6 @@ export function arrayOf(analysis: Analysis, scope: Scope, elements: readonly unk
   flow.hazards++;
   flow.probe('expression', all);
   return all;
-}
-
-function commonType(values: readonly Value[]): number {
-  let type = unknownType;
-  for (const { resultType } of values) type = eitherType(type, resultType);
-  return type;
 }
 
 function isElement({ catalog }: Analysis, typeOid: number): boolean {

@@ -20,9 +20,15 @@ const timestamps: ReadonlySet<number> = new Set([1114, 1184]);
 export function recordUnified(analysis: Analysis, values: readonly Value[]): void {
   if (analysis.flow === null || values.length < 2) return;
   recordCollations(analysis, values);
-  const isNarrowed = (one: Value): boolean =>
-    isKnownToHang(one) && values.some((other) => other !== one && narrows(one.resultType, other.resultType));
-  if (!values.some(isNarrowed)) return;
+  // There may be thousands of values, but few types.
+  const types = new Map<number, number>();
+  for (const { resultType } of values) types.set(resultType, (types.get(resultType) ?? 0) + 1);
+  const narrowed = new Set(
+    [...types.keys()].filter((from) =>
+      [...types].some(([to, count]) => (to !== from || count > 1) && narrows(from, to)),
+    ),
+  );
+  if (!values.some((one) => isKnownToHang(one) && narrowed.has(one.resultType))) return;
   analysis.flow.hazards++;
   recordChoice(analysis, allOf(values));
 }
