@@ -41,7 +41,7 @@ export function isHarmlessBody(
   if (source.length > sourceCharactersMax || source.includes('\\') || source.includes('"')) return false;
   let word = '';
   let before = '';
-  // Of a declaration: its name or type comes next, or what follows these. */
+  // Of a declaration: its name or type comes next, or what follows these.
   let declaring: 'no' | 'name' | 'type' | 'rest' = 'no';
   for (const [found] of source.matchAll(tokens)) {
     const token = found.toLowerCase();
